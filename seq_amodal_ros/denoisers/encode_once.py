@@ -1,0 +1,156 @@
+"""The encode-once denoiser: the image is encoded once a frame, the mask denoised many times.
+
+Within a frame the image changes neither over the steps nor over the hypotheses nor over the
+layers. So a pretrained encoder turns it into a feature pyramid once, and a small U-Net sees, per
+call, the noisy mask M_t, the cumulative mask CM and its last own estimate beside that pyramid.
+Masks enter and leave as patches (space-to-depth), so the U-Net works on a grid of half their size.
+It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
+
+Pyramid = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class EncodeOnceConfig:
+    """Sizes of the network; the encoder sees 2 x mask_size pixels a side."""
+
+    mask_size: int = 64
+    patch: int = 2
+    widths: tuple[int, int, int] = (48, 128, 256)
+    time_width: int = 128
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting, for sizes that no such network has."""
+        object.__setattr__(self, 'widths', tuple(self.widths))
+        if self.patch != 2 or self.mask_size % 32 or not 32 <= self.mask_size <= 1024:
+            raise ValueError('mask_size must be a multiple of 32 in 32 to 1024 and patch 2, got '
+                             f'mask_size={self.mask_size}, patch={self.patch}')
+        if len(self.widths) != 3 or any(w % 16 or not 16 <= w <= 1024 for w in self.widths):
+            raise ValueError(f'widths must be three multiples of 16 up to 1024, got {self.widths}')
+
+
+class _ResidualBlock(nn.Module):
+    """Norm, convolve, twice; scaled and shifted by the time embedding in between."""
+
+    def __init__(self, inputs: int, outputs: int, time_width: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(16, inputs), nn.GroupNorm(16, outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.time = nn.Linear(time_width, 2 * outputs)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        y = self.conv1(functional.silu(self.norm1(x)))
+        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
+        y = self.norm2(y) * (1 + scale) + shift
+        return self.skip(x) + self.conv2(functional.silu(y))
+
+
+class _Attention(nn.Module):
+    """Self-attention over the cells of the coarsest grid: order is decided across the image."""
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(16, width)
+        self.qkv, self.out = nn.Conv2d(width, 3 * width, 1), nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, width, height, columns = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, width // self.heads, -1)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)
+        y = functional.scaled_dot_product_attention(q, k, v)
+        return x + self.out(y.transpose(-1, -2).reshape(batch, width, height, columns))
+
+
+def _time_features(t: Tensor, width: int) -> Tensor:
+    """Return sines and cosines [B, width] of time t [B] in 0 to 1."""
+    frequencies = torch.exp(torch.linspace(0, math.log(1000), width // 2, device=t.device))
+    angles = t[:, None] * frequencies[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _upsample(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2, mode='nearest')
+
+
+class EncodeOnceDenoiser(nn.Module):
+    """encode(image) once, then denoise(pyramid, cumulative, x_t, t, previous) as often as needed."""
+
+    architecture = 'encode_once'
+
+    def __init__(self, config: EncodeOnceConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or EncodeOnceConfig()
+        fine, middle, coarse = self.config.widths
+        time, cells = self.config.time_width, self.config.patch ** 2
+        self.encoder = EfficientNetLite0()
+        self.neck32 = nn.Conv2d(CHANNELS[32], coarse, 1)
+        self.neck16 = nn.Conv2d(CHANNELS[16] + coarse, coarse, 1)
+        self.neck8 = nn.Conv2d(CHANNELS[8] + coarse, middle, 1)
+        self.neck4 = nn.Conv2d(CHANNELS[4] + middle, fine, 1)
+        self.time = nn.Sequential(nn.Linear(time, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
+        self.stem = nn.Conv2d(3 * cells, fine, 3, padding=1)
+        self.fine_in = _ResidualBlock(fine, fine, time)
+        self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.middle_in = _ResidualBlock(middle, middle, time)
+        self.to_coarse = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.coarse_in = _ResidualBlock(coarse, coarse, time)
+        self.attention = _Attention(coarse)
+        self.coarse_out = _ResidualBlock(coarse, coarse, time)
+        self.middle_out = _ResidualBlock(coarse + middle, middle, time)
+        self.fine_out = _ResidualBlock(middle + fine, fine, time)
+        self.head = nn.Sequential(nn.GroupNorm(16, fine), nn.SiLU(),
+                                  nn.Conv2d(fine, cells, 3, padding=1))
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square image that `encode` takes, pixels."""
+        return 2 * self.config.mask_size
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the square masks that `denoise` takes and gives, pixels."""
+        return self.config.mask_size
+
+    def config_dict(self) -> dict:
+        """Return the sizes as plain values, for the checkpoint's JSON."""
+        return {**asdict(self.config), 'widths': list(self.config.widths)}
+
+    def encode(self, image: Tensor) -> Pyramid:
+        """Return the pyramid of float images [B, 3, image_size, image_size] in 0 to 1."""
+        features = self.encoder(image)
+        top = self.neck16(torch.cat([features[16], _upsample(self.neck32(features[32]))], dim=1))
+        middle = self.neck8(torch.cat([features[8], _upsample(functional.silu(top))], dim=1))
+        fine = self.neck4(torch.cat([features[4], _upsample(functional.silu(middle))], dim=1))
+        return fine, middle, top
+
+    def denoise(self, pyramid: Pyramid, cumulative: Tensor, x_t: Tensor, t: Tensor,
+                previous: Tensor) -> Tensor:
+        """Return the logit of the clean mask, [B, 1, mask_size, mask_size].
+
+        pyramid of the B images; cumulative mask 0 or 1, x_t and the previous estimate -1 to 1
+        (zeros where there is none), all [B, 1, mask_size, mask_size]; t [B] in 0 to 1, 1 = noise.
+        """
+        time = self.time(_time_features(t, self.config.time_width))
+        masks = torch.cat([x_t, cumulative * 2 - 1, previous], dim=1)
+        masks = functional.pixel_unshuffle(masks, self.config.patch)
+        fine = self.fine_in(self.stem(masks) + pyramid[0], time)
+        middle = self.middle_in(self.to_middle(fine) + pyramid[1], time)
+        coarse = self.coarse_in(self.to_coarse(middle) + pyramid[2], time)
+        coarse = self.coarse_out(self.attention(coarse), time)
+        middle = self.middle_out(torch.cat([_upsample(coarse), middle], dim=1), time)
+        fine = self.fine_out(torch.cat([_upsample(middle), fine], dim=1), time)
+        return functional.pixel_shuffle(self.head(fine), self.config.patch)

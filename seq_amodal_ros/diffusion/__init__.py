@@ -1,0 +1,1 @@
+"""Diffusion over masks: noise schedules and samplers, pure functions over tensors."""

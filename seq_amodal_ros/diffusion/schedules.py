@@ -1,0 +1,52 @@
+"""Noise schedules: how much of the mask is left after t steps of noising.
+
+A schedule is the tensor alpha_bar [T], float64 on the CPU: alpha_bar[t] is the share of signal
+variance after step t, t = 0 .. T - 1, falling. Step t of the paper is index t - 1 here.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Tensor:
+    """Return alpha_bar [steps] of betas that rise linearly (Ho et al. 2020; the paper's choice)."""
+    betas = torch.linspace(first, last, steps, dtype=torch.float64)
+    return torch.cumprod(1 - betas, dim=0)
+
+
+def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
+    """Return alpha_bar [steps] that falls as a squared cosine (Nichol and Dhariwal 2021, Eq. 17).
+
+    Its last value is practically zero, so sampling may start from pure noise in few steps.
+    """
+    time = (torch.arange(steps + 1, dtype=torch.float64) / steps + offset) / (1 + offset)
+    level = torch.cos(time * math.pi / 2) ** 2
+    betas = (1 - level[1:] / level[:-1]).clamp(max=0.999)
+    return torch.cumprod(1 - betas, dim=0)
+
+
+SCHEDULES: dict[str, Callable[..., Tensor]] = {'linear': linear, 'cosine': cosine}
+
+
+def add_noise(mask: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
+    """Noise the mask alone (paper Eq. 8): sqrt(ab) M + sqrt(1 - ab) eps.
+
+    mask, noise [B, 1, height, width]; alpha_bar [B] or a scalar, one level for each sample.
+    Image and cumulative mask are never noised.
+    """
+    level = alpha_bar.to(mask.dtype).reshape(-1, 1, 1, 1)
+    return level.sqrt() * mask + (1 - level).sqrt() * noise
+
+
+def trailing(total: int, steps: int) -> list[int]:
+    """Return `steps` time indices out of `total`, falling, the first always total - 1.
+
+    The spacing that starts at pure noise (Lin et al. 2024, Tab. 2). Raises ValueError unless
+    1 <= steps <= total.
+    """
+    if not 1 <= steps <= total:
+        raise ValueError(f'steps must lie in 1 to {total}, got {steps}')
+    return [round(total * (steps - i) / steps) - 1 for i in range(steps)]
