@@ -21,8 +21,8 @@ MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1
 class Scenes:
     """A batch of scenes.
 
-    image   float [B, 3, 2 S, 2 S], 0 to 1
-    masks   bool [B, N, S, S], amodal masks from front to back; blank where there is no object
+    image   float [B, 3, side, side], 0 to 1
+    masks   bool [B, N, side, side], amodal masks from front to back; blank where there is none
     layers  int64 [B, N], Eq. 2's layer, 0 where there is no object
     """
 
@@ -30,11 +30,11 @@ class Scenes:
     masks: Tensor
     layers: Tensor
 
-    def samples(self) -> tuple[Tensor, Tensor, Tensor]:
+    def samples(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return Alg. 1's training samples, one for each layer 1 .. N + 1 of each scene.
 
-        scene int64 [n] (index into the batch), target and cumulative mask float [n, 1, S, S];
-        the target of step N + 1 is blank.
+        scene int64 [n] (index into the batch), target and cumulative mask float
+        [n, 1, size, size], 0 or 1; the target of step N + 1 is blank.
         """
         depth = self.layers.amax(dim=1)
         steps = torch.arange(1, int(depth.max()) + 2, device=depth.device)
@@ -42,15 +42,18 @@ class Scenes:
         layers, masks, step = self.layers[scene], self.masks[scene], steps[step]
         target = masks & (layers == step[:, None])[..., None, None]
         covered = masks & ((layers < step[:, None]) & (layers > 0))[..., None, None]
-        return scene, target.any(1, keepdim=True).float(), covered.any(1, keepdim=True).float()
+        return scene, _shrunk(target.any(1, keepdim=True), size), \
+            _shrunk(covered.any(1, keepdim=True), size)
 
 
 class Compositor:
     """Draws scenes without end from sources of cutouts; equal seeds give equal scenes."""
 
-    def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], mask_size: int = 64,
+    def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], side: int = 128,
                  objects: tuple[int, int] = (1, 8), device: str = 'cpu', seed: int = 0) -> None:
-        """Mix `sources` by `weights`; each scene holds `objects` (fewest, most) cutouts.
+        """Mix `sources` by `weights`; scenes are `side` pixels a side and hold `objects`.
+
+        `objects` is (fewest, most); hidden ones are left out of the scene afterwards.
 
         Raises ValueError for empty sources or weights that do not match them.
         """
@@ -63,7 +66,7 @@ class Compositor:
         self.counts = torch.tensor([len(s) for s in sources], device=device)
         self.starts = self.counts.cumsum(0) - self.counts
         self.log_weights = torch.tensor(weights, device=device).log()
-        self.mask_size, self.objects, self.device = mask_size, objects, torch.device(device)
+        self.side, self.objects, self.device = side, objects, torch.device(device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
     def scenes(self, batch: int) -> Scenes:
@@ -71,15 +74,14 @@ class Compositor:
         rgba = self._warped(batch, self.objects[1])
         wanted = self._integers(self.objects[0], self.objects[1] + 1, (batch, 1))
         alive = torch.arange(self.objects[1], device=self.device) < wanted
-        masks = functional.avg_pool2d(rgba[:, :, 3], 2) >= 0.5
-        masks = masks & alive[..., None, None]
-        masks, alive = drop_hidden(masks, MIN_VISIBLE * (self.mask_size / 64) ** 2)
+        masks = (rgba[:, :, 3] >= 0.5) & alive[..., None, None]
+        masks, alive = drop_hidden(masks, MIN_VISIBLE * (self.side / 64) ** 2)
         rgba[:, :, 3] *= alive[..., None, None]
         return Scenes(self._composed(rgba), masks, layers_of(masks))
 
     def _warped(self, batch: int, most: int) -> Tensor:
-        """Return cutouts, turned, scaled, placed and lit: float [B, N, 4, 2 S, 2 S]."""
-        count, side = batch * most, 2 * self.mask_size
+        """Return cutouts, turned, scaled, placed and lit: float [B, N, 4, side, side]."""
+        count, side = batch * most, self.side
         pictures = self.atlas[self._chosen(batch, most)].float() / 255
         size = torch.exp(self._uniform((batch, 1), math.log(0.17), math.log(0.42)))
         size = (size * torch.exp(self._normal((batch, most)) * 0.3)).clamp(0.07, 0.55).reshape(-1)
@@ -161,6 +163,11 @@ class Compositor:
 
     def _integers(self, low: int, high: int, shape: tuple[int, ...]) -> Tensor:
         return torch.randint(low, high, shape, generator=self.generator, device=self.device)
+
+
+def _shrunk(mask: Tensor, size: int) -> Tensor:
+    """Return a mask bool [n, 1, side, side] as float [n, 1, size, size]: set if half is set."""
+    return (functional.adaptive_avg_pool2d(mask.float(), size) >= 0.5).float()
 
 
 def drop_hidden(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,7 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
     Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
     few-step sampling starts, are drawn more often.
     """
-    scene, target, covered = scenes.samples()
+    scene, target, covered = scenes.samples(model.mask_size)
     pyramid = tuple(level[scene] for level in model.encode(scenes.image))
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
@@ -144,7 +144,7 @@ def train(run: Run, compositor: Compositor, minutes: float, facts: dict) -> None
     alpha_bar = SCHEDULES[config.schedule]().to(device)
     generator = torch.Generator(device).manual_seed(config.seed + run.step)
     writer = SummaryWriter(str(run.folder))
-    began, before, samples = time.monotonic(), run.seconds, facts.get('samples', 0)
+    began, before = time.monotonic(), run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     given.run.mkdir(parents=True, exist_ok=True)
     run = Run(given.run, config, given.device)
-    compositor = Compositor(cutouts, shares, run.model.mask_size, config.objects, given.device,
+    compositor = Compositor(cutouts, shares, run.model.image_size, config.objects, given.device,
                             config.seed + 1 + run.step)
     facts = {'config': asdict(config), 'sources': {c.name: len(c) for c in cutouts},
              'device': given.device}

@@ -1,0 +1,110 @@
+"""From layers to objects: within a layer objects do not overlap, so its parts are its objects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seq_amodal_ros.scene import (
+    AmodalObject, bounding_box, direct_occluders, LayeredScene, Mask,
+)
+from seq_amodal_ros.sequential import Layer, Probability
+
+SAME_OBJECT = 0.5  # intersection over union from which two masks are one object
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A connected part of a layer, at image scale."""
+
+    layer: int
+    mask: Mask
+    hypotheses: NDArray[np.bool_]
+
+
+def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: int) -> LayeredScene:
+    """Return the objects of `layers` at image scale.
+
+    Connected parts of a layer's mask become objects. Left out is what shows less than `min_area`
+    pixels (counted on the layers' grid): fragments and wholly hidden objects, which nobody can
+    know; and what was found on a lower layer already (intersection over union >= SAME_OBJECT).
+    """
+    found: list[_Found] = []
+    covered = np.zeros((height, width), bool)
+    for number, layer in enumerate(layers, start=1):
+        cells = layer.chosen.size
+        least = min_area * height * width / cells
+        new = [part for part in _parts(number, layer, height, width)
+               if np.count_nonzero(part.mask & ~covered) >= max(1.0, least)
+               and not any(_iou(part.mask, other.mask) >= SAME_OBJECT for other in found)]
+        found += new
+        for part in new:
+            covered |= part.mask
+    return _numbered(found, height, width)
+
+
+def _parts(number: int, layer: Layer, height: int, width: int) -> Iterator[_Found]:
+    """Yield the connected parts of a layer, each with its share of every hypothesis."""
+    count, labels = cv2.connectedComponents(
+        _scaled(layer.chosen, height, width).astype(np.uint8), connectivity=4)
+    hypotheses = [_scaled(h, height, width) for h in layer.hypotheses]
+    islands = [cv2.connectedComponents(h.astype(np.uint8), connectivity=4)[1] for h in hypotheses]
+    nearest = _nearest_part(labels, count)
+    for part in range(1, count):
+        mask = labels == part
+        shares = np.zeros((len(hypotheses), height, width), bool)
+        for share, island in zip(shares, islands):
+            touched = np.zeros(island.max() + 1, bool)
+            touched[island[mask]] = True
+            touched[0] = False
+            np.logical_and(touched[island], nearest == part, out=share)
+        yield _Found(number, mask, shares)
+
+
+def _nearest_part(labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+    """Return for each pixel the part nearest to it, so that a merged hypothesis can be shared."""
+    if count <= 2:
+        return np.ones_like(labels)
+    _, sites = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5,
+        labelType=cv2.DIST_LABEL_PIXEL)
+    part_of_site = np.zeros(sites.max() + 1, labels.dtype)
+    part_of_site[sites[labels > 0]] = labels[labels > 0]
+    return part_of_site[sites]
+
+
+def _scaled(probability: Probability, height: int, width: int) -> Mask:
+    return cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _iou(a: Mask, b: Mask) -> float:
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 0.0
+
+
+def _agreement(mask: Mask, hypotheses: NDArray[np.bool_]) -> float:
+    """Return the mean intersection over union of the hypotheses with the mask, 0 to 1."""
+    rows, columns = bounding_box(mask | hypotheses.any(axis=0)).slices
+    return float(np.mean([_iou(h[rows, columns], mask[rows, columns]) for h in hypotheses]))
+
+
+def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
+    """Return the scene in pick order: by layer, the most visible first."""
+    layer_of = _dense([part.layer for part in found])
+    unordered = LayeredScene(height, width, tuple(
+        AmodalObject(i, layer_of[part.layer], part.mask, part.hypotheses,
+                     _agreement(part.mask, part.hypotheses))
+        for i, part in enumerate(found, start=1)))
+    ordered = sorted(unordered.objects,
+                     key=lambda item: (item.layer, -unordered.visible_fraction(item)))
+    occluders = direct_occluders([item.mask for item in ordered], [item.layer for item in ordered])
+    return LayeredScene(height, width, tuple(
+        replace(item, id=i, occluders=tuple(j + 1 for j in lying_on))
+        for i, (item, lying_on) in enumerate(zip(ordered, occluders), start=1)))
+
+
+def _dense(layers: list[int]) -> dict[int, int]:
+    """Return new numbers 1, 2, ... for the layers that still hold an object."""
+    return {layer: i for i, layer in enumerate(sorted(set(layers)), start=1)}

@@ -1,0 +1,141 @@
+"""The public object: load weights once, then turn images into layered scenes.
+
+    segmenter = Segmenter.load()
+    scene = segmenter.segment(image)        # uint8 RGB [height, width, 3] -> LayeredScene
+"""
+
+import os
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
+from seq_amodal_ros.diffusion.samplers import SAMPLERS
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.objects import scene_from_layers
+from seq_amodal_ros.scene import LayeredScene, Mask
+from seq_amodal_ros.sequential import Layer, Probability, segment_layers, StopRules
+
+
+class DeviceError(ValueError):
+    """A device that this machine does not have."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample.
+
+    hypotheses  K, masks sampled for each layer in one batch, 1 to 64
+    steps       denoising steps of the deterministic sampler, 1 to 1000
+    max_layers  N_max of Alg. 2
+    min_area    Area_min of Alg. 2, pixels of the denoiser's grid (64 x 64 for the shipped weights)
+    seed        of the noise; equal seeds give equal answers for equal images
+    """
+
+    hypotheses: int = 3
+    steps: int = 2
+    max_layers: int = 8
+    min_area: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting and its range, for what cannot be sampled."""
+        limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
+                  'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f'{name} must lie in {least} to {most}, '
+                                 f'got {getattr(self, name)}')
+
+
+def choose_device(name: str = 'auto') -> torch.device:
+    """Return the torch device of that name; 'auto' is CUDA where there is one, else the CPU.
+
+    Raises DeviceError, naming the setting, for a device that is not there.
+    """
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f'device {name!r}: not a device; use auto, cpu, cuda or cuda:N') from error
+    if device.type == 'cuda':
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise DeviceError(f'device {name!r}: this machine shows {count} CUDA devices to '
+                              'PyTorch; use device auto or cpu, or install a CUDA build of torch')
+    elif device.type != 'cpu':
+        raise DeviceError(f'device {name!r}: use auto, cpu, cuda or cuda:N')
+    return device
+
+
+class Segmenter:
+    """A trained denoiser on a device, ready to segment."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = 'auto',
+                 settings: Settings | None = None) -> None:
+        """Move the denoiser to `device`; `settings` may be replaced at any time."""
+        self.device = choose_device(device)
+        self.settings = settings or Settings()
+        self.label = checkpoint.label
+        self._model = checkpoint.model.to(self.device, memory_format=torch.channels_last)
+        self._scale = checkpoint.signal_scale
+        self._alpha_bar = SCHEDULES[checkpoint.schedule]()
+
+    @classmethod
+    def load(cls, weights: str | os.PathLike[str] = DEFAULT, device: str = 'auto',
+             settings: Settings | None = None) -> 'Segmenter':
+        """Load weights by name or path; raises CheckpointError or DeviceError."""
+        return cls(load_checkpoint(weights), device, settings)
+
+    def segment(self, image: NDArray[np.uint8]) -> LayeredScene:
+        """Return the layered scene of an image, uint8 RGB [height, width, 3], at its size.
+
+        The image is stretched to the denoiser's square; masks are stretched back.
+        Raises ValueError, stating type and shape, for anything else.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError('the image must be uint8 [height, width, 3] and not empty, got '
+                             f'{image.dtype} {list(image.shape)}')
+        settings = self.settings
+        return scene_from_layers(self.layers(image, settings), *image.shape[:2],
+                                 settings.min_area)
+
+    @torch.inference_mode()
+    def layers(self, image: NDArray[np.uint8], settings: Settings) -> list[Layer]:
+        """Return Alg. 2's layers of an image on the denoiser's grid."""
+        pyramid = [level.expand(settings.hypotheses, -1, -1, -1)
+                   for level in self._model.encode(self._tensor(image))]
+        generator = torch.Generator().manual_seed(settings.seed)
+        size = self._model.mask_size
+
+        def sample(cumulative: Mask) -> Probability:
+            noise = torch.randn((settings.hypotheses, 1, size, size), generator=generator)
+            return self._sample(pyramid, cumulative, noise.to(self.device), settings.steps)
+
+        return segment_layers(sample, size, StopRules(settings.max_layers, settings.min_area))
+
+    def _tensor(self, image: NDArray[np.uint8]) -> Tensor:
+        side = self._model.image_size
+        shrinks = image.shape[0] > side and image.shape[1] > side
+        small = cv2.resize(image, (side, side),
+                           interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        tensor = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None].float() / 255
+        return tensor.contiguous(memory_format=torch.channels_last)
+
+    def _sample(self, pyramid: list[Tensor], cumulative: Mask, noise: Tensor,
+                steps: int) -> Probability:
+        """Return K sampled masks of the layer under `cumulative`, float32 [K, S, S], 0 to 1."""
+        given = torch.from_numpy(cumulative).to(self.device).float().expand_as(noise)
+
+        def predict(x_t: Tensor, t: int, before: Tensor) -> Tensor:
+            time = torch.full((len(x_t),), (t + 1) / len(self._alpha_bar), device=self.device)
+            logit = self._model.denoise(pyramid, given, x_t, time, before / self._scale)
+            return (logit.sigmoid() * 2 - 1) * self._scale
+
+        x0 = SAMPLERS['ddim'](predict, noise, self._alpha_bar, steps, None)
+        return ((x0[:, 0] / self._scale + 1) / 2).clamp(0, 1).float().cpu().numpy()

@@ -1,0 +1,93 @@
+"""Alg. 2: one occlusion layer after another, each given the cumulative mask of those before it.
+
+Works on the denoiser's square grid, with the network behind a callable, so that every rule can be
+read and tested without one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq_amodal_ros.scene import Mask
+
+Probability = NDArray[np.float32]
+SampleLayer = Callable[[Mask], Probability]
+"""Cumulative mask bool [S, S] -> K sampled masks as probabilities float32 [K, S, S], 0 to 1."""
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """When Alg. 2 ends: at most N_max layers, none below Area_min pixels of the S x S grid."""
+
+    max_layers: int = 8
+    min_area: int = 10
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting, below 1."""
+        for name in ('max_layers', 'min_area'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One occlusion layer: its chosen mask and all K hypotheses, as probabilities.
+
+    chosen      float32 [S, S], 0 to 1; the layer mask is chosen > 0.5
+    hypotheses  float32 [K, S, S], 0 to 1
+    """
+
+    chosen: Probability
+    hypotheses: Probability
+
+    @property
+    def mask(self) -> Mask:
+        """The layer's amodal mask, bool [S, S]."""
+        return self.chosen > 0.5
+
+    def joined(self, other: 'Layer') -> 'Layer':
+        """Return the layer that holds the masks of both."""
+        return Layer(np.maximum(self.chosen, other.chosen),
+                     np.maximum(self.hypotheses, other.hypotheses))
+
+
+def representative(masks: NDArray[np.bool_]) -> int | None:
+    """Return the index k whose mask [K, S, S] differs least from the mean of the non-null masks.
+
+    The difference is the sum of absolute values; the first wins a tie. None if all are null.
+    """
+    non_null = np.flatnonzero(masks.any(axis=(1, 2)))
+    if not len(non_null):
+        return None
+    candidates = masks[non_null].astype(np.float32)
+    difference = np.abs(candidates - candidates.mean(axis=0)).sum(axis=(1, 2))
+    return int(non_null[np.argmin(difference)])
+
+
+def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Layer]:
+    """Return the occlusion layers of an image, the unoccluded one first (Alg. 2).
+
+    Spatial integrity: what touches no part of the previous layer's mask cannot lie under it and
+    joins that layer instead of opening one. Every round either opens a layer or joins, and there
+    are at most 2 N_max rounds, so a model that never touches ends too.
+    """
+    layers: list[Layer] = []
+    cumulative = np.zeros((size, size), bool)
+    for _ in range(2 * rules.max_layers):
+        if len(layers) == rules.max_layers:
+            break
+        hypotheses = sample(cumulative)
+        k = representative(hypotheses > 0.5)
+        if k is None:
+            break
+        layer = Layer(hypotheses[k], hypotheses)
+        if np.count_nonzero(layer.mask) < rules.min_area:
+            break
+        if layers and not (layer.mask & layers[-1].mask).any():
+            layers[-1] = layers[-1].joined(layer)
+        else:
+            layers.append(layer)
+        cumulative = cumulative | layer.mask
+    return layers
