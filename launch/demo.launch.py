@@ -1,0 +1,36 @@
+"""Show the whole chain: pictures are played, segmented, planned on and drawn; then it ends."""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+TOPIC = '/demo/image_raw'
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return player, perception (its launch file unchanged) and picker."""
+    launch = Path(get_package_share_directory('seq_amodal_ros')) / 'launch'
+    return LaunchDescription([
+        DeclareLaunchArgument('folders', description='List of folders of pictures, as YAML.'),
+        DeclareLaunchArgument('pictures', description='Folder to draw the scenes into.'),
+        DeclareLaunchArgument('scenes', description='End after so many scenes.'),
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(str(launch / 'perception.launch.py')),
+            launch_arguments={'image_topic': TOPIC}.items()),
+        Node(package='seq_amodal_ros', executable='image_player', output='screen',
+             remappings=[('image', TOPIC), ('image/compressed', f'{TOPIC}/compressed')],
+             parameters=[{'folders': ParameterValue(LaunchConfiguration('folders'),
+                                                    value_type=list[str]), 'rate': 1.0}]),
+        Node(package='seq_amodal_ros', executable='top_layer_picker', output='screen',
+             remappings=[('image', TOPIC), ('masks', '/perception/masks')],
+             parameters=[{'pictures': LaunchConfiguration('pictures'),
+                          'scenes': ParameterValue(LaunchConfiguration('scenes'),
+                                                   value_type=int)}],
+             on_exit=Shutdown(reason='all scenes were seen')),
+    ])

@@ -1,0 +1,75 @@
+"""Start the perception node on a camera and bring it to life."""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
+from launch.events import matches_action
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from launch_ros.parameter_descriptions import ParameterValue
+from lifecycle_msgs.msg import Transition
+
+SHARE = Path(get_package_share_directory('seq_amodal_ros'))
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'image_topic', default_value='/camera/image_raw',
+        description='Topic of the camera\'s sensor_msgs/Image; its compressed form is looked for '
+                    'at <image_topic>/compressed.'),
+    DeclareLaunchArgument(
+        'transport', default_value='', choices=['', 'raw', 'compressed'],
+        description='raw or compressed images. Empty: as in params_file.'),
+    DeclareLaunchArgument(
+        'weights', default_value='',
+        description='Name of shipped weights or path of a .safetensors file. Empty: as in '
+                    'params_file.'),
+    DeclareLaunchArgument(
+        'device', default_value='',
+        description='auto, cpu, cuda or cuda:N. Empty: as in params_file.'),
+    DeclareLaunchArgument(
+        'params_file', default_value=str(SHARE / 'config' / 'perception.yaml'),
+        description='YAML file with the node\'s parameters.'),
+    DeclareLaunchArgument(
+        'namespace', default_value='',
+        description='Namespace of the node and its topics.'),
+    DeclareLaunchArgument(
+        'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='Least severe messages that the node logs.'),
+    DeclareLaunchArgument(
+        'use_sim_time', default_value='false', choices=['true', 'false'],
+        description='Take the time from /clock, as when a bag is played.'),
+]
+
+
+def perception(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the node with its parameters, and the events that configure and activate it."""
+    topic = context.perform_substitution(LaunchConfiguration('image_topic'))
+    given = {name: context.perform_substitution(LaunchConfiguration(name))
+             for name in ('transport', 'weights', 'device')}
+    node = LifecycleNode(
+        package='seq_amodal_ros', executable='perception_node', name='perception',
+        namespace=LaunchConfiguration('namespace'), output='screen',
+        parameters=[LaunchConfiguration('params_file'),
+                    {name: ParameterValue(value, value_type=str)
+                     for name, value in given.items() if value},
+                    {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'),
+                                                    value_type=bool)}],
+        remappings=[('image', topic), ('image/compressed', f'{topic}/compressed')],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')])
+    activate = RegisterEventHandler(OnStateTransition(
+        target_lifecycle_node=node, start_state='configuring', goal_state='inactive',
+        entities=[_transition(node, Transition.TRANSITION_ACTIVATE)]))
+    return [node, activate, _transition(node, Transition.TRANSITION_CONFIGURE)]
+
+
+def _transition(node: LifecycleNode, transition: int) -> EmitEvent:
+    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node),
+                                       transition_id=transition))
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments and the node."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=perception)])

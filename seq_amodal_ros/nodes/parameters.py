@@ -1,0 +1,76 @@
+"""The perception node's parameters: names, meanings, ranges and when they may change."""
+
+from dataclasses import dataclass, fields, replace
+
+from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from seq_amodal_ros.checkpoint import DEFAULT
+from seq_amodal_ros.segmenter import Settings
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A parameter's default and meaning; `span` bounds integers, `choices` strings."""
+
+    default: str | int
+    meaning: str
+    span: tuple[int, int] | None = None
+    choices: tuple[str, ...] = ()
+
+
+FIXED = {
+    'transport': _Described('raw', 'raw: sensor_msgs/Image on image; compressed: '
+                            'sensor_msgs/CompressedImage on image/compressed',
+                            choices=('raw', 'compressed')),
+    'weights': _Described(DEFAULT, 'name of shipped weights or path of a .safetensors file'),
+    'device': _Described('auto', 'auto (CUDA where there is one), cpu, cuda or cuda:N'),
+}
+SAMPLING = {
+    'hypotheses': _Described(Settings.hypotheses, 'K: masks sampled for each layer', (1, 64)),
+    'steps': _Described(Settings.steps, 'denoising steps of each mask', (1, 1000)),
+    'max_layers': _Described(Settings.max_layers, 'N_max: stop after so many layers', (1, 64)),
+    'min_area': _Described(Settings.min_area, 'Area_min: stop when a layer, leave out what shows, '
+                           'less than so many pixels of a 64 x 64 image', (1, 1 << 20)),
+    'seed': _Described(Settings.seed, 'of the noise: equal seeds give equal answers for equal '
+                       'images', (0, (1 << 31) - 1)),
+}
+
+
+def declare(node: Node) -> None:
+    """Declare every parameter with its meaning and range."""
+    for name, described in {**FIXED, **SAMPLING}.items():
+        descriptor = ParameterDescriptor(description=described.meaning)
+        if described.span:
+            least, most = described.span
+            descriptor.integer_range = [IntegerRange(from_value=least, to_value=most, step=1)]
+        if described.choices:
+            descriptor.additional_constraints = 'one of ' + ', '.join(described.choices)
+        node.declare_parameter(name, described.default, descriptor)
+
+
+def settings_of(node: Node) -> Settings:
+    """Return the node's current sampling settings."""
+    return Settings(**{field.name: node.get_parameter(field.name).value
+                       for field in fields(Settings)})
+
+
+def changed(settings: Settings, parameters: list[Parameter]) -> Settings:
+    """Return the settings with `parameters` applied; raises ValueError, naming what is wrong."""
+    return replace(settings, **{p.name: p.value for p in parameters if p.name in SAMPLING})
+
+
+def refusal(parameters: list[Parameter], configured: bool) -> str:
+    """Return why these changes cannot be made, empty if they can."""
+    for parameter in parameters:
+        described = FIXED.get(parameter.name)
+        if described is None:
+            continue
+        if configured:
+            return (f'{parameter.name} is read when the node is configured: deactivate and clean '
+                    'it up first (ros2 lifecycle set)')
+        if described.choices and parameter.value not in described.choices:
+            return (f'{parameter.name} must be one of {", ".join(described.choices)}, '
+                    f'got {parameter.value!r}')
+    return ''

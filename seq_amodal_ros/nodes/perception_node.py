@@ -1,0 +1,215 @@
+"""The perception node: images in, layered amodal masks out.
+
+Subscribes  image (sensor_msgs/Image) or image/compressed (sensor_msgs/CompressedImage)
+Publishes   ~/masks       seq_amodal_ros/LayeredAmodalMasks, the answer
+            ~/label_map   sensor_msgs/Image mono16, visible object ids     } plain views, made
+            ~/top_layer   sensor_msgs/Image mono8, 255 = nothing on it     } only while somebody
+            ~/detections  vision_msgs/Detection2DArray in pick order       } subscribes
+            ~/overlay     sensor_msgs/Image rgb8, for people               }
+            /diagnostics  what came, what was dropped, how old the answers are
+
+A managed (lifecycle) node: configure loads the weights, activate starts work, cleanup frees it.
+Callbacks only store the newest frame; a worker thread does the rest.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import DiagnosticStatusWrapper, Updater
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+from vision_msgs.msg import Detection2DArray
+
+from seq_amodal_ros.bridge import views
+from seq_amodal_ros.bridge.images import decode_compressed, decode_image, encode_image, ImageError
+from seq_amodal_ros.bridge.scenes import message_class, scene_to_message
+from seq_amodal_ros.evaluation.pictures import draw_layers
+from seq_amodal_ros.nodes import parameters
+from seq_amodal_ros.nodes.latest import LatestSlot
+from seq_amodal_ros.scene import LayeredScene
+from seq_amodal_ros.segmenter import Segmenter
+
+RESULTS = QoSProfile(depth=1)  # reliable: a planner must not miss an answer
+TRANSPORTS: dict[str, tuple[type, str, Callable]] = {
+    'raw': (Image, 'image', decode_image),
+    'compressed': (CompressedImage, 'image/compressed', decode_compressed),
+}
+
+
+class PerceptionNode(LifecycleNode):
+    """Segments the newest image, again and again."""
+
+    def __init__(self, **options: Any) -> None:
+        """Declare parameters and topics; nothing is loaded before configure."""
+        super().__init__('perception', **options)
+        parameters.declare(self)
+        self._segmenter: Segmenter | None = None
+        self._subscription: Any = None
+        self._worker: threading.Thread | None = None
+        self._slot: LatestSlot[Any] = LatestSlot()
+        self._published, self._rejected, self._last = 0, 0, (0.0, 0.0)
+        self._mismatch = ''
+        self._results = self.create_publisher(message_class(), '~/masks', RESULTS)
+        self._views = {
+            self.create_publisher(Image, '~/label_map', RESULTS):
+                lambda image, scene, header: encode_image(views.label_map(scene), header, 'mono16'),
+            self.create_publisher(Image, '~/top_layer', RESULTS):
+                lambda image, scene, header: encode_image(views.top_layer(scene), header, 'mono8'),
+            self.create_publisher(Detection2DArray, '~/detections', RESULTS):
+                lambda image, scene, header: views.detections(scene, header),
+            self.create_publisher(Image, '~/overlay', RESULTS):
+                lambda image, scene, header: encode_image(draw_layers(image, scene), header),
+        }
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._diagnostics = Updater(self)
+        self._diagnostics.setHardwareID('none')
+        self._diagnostics.add('perception', self._diagnose)
+
+    # Lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the weights onto the device."""
+        wrong = parameters.refusal(
+            [self.get_parameter(name) for name in parameters.FIXED], configured=False)
+        try:
+            if wrong:
+                raise ValueError(wrong)
+            self._segmenter = Segmenter.load(self.get_parameter('weights').value,
+                                             self.get_parameter('device').value,
+                                             parameters.settings_of(self))
+        except ValueError as error:
+            self.get_logger().error(f'cannot configure: {error}')
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f'weights {self._segmenter.label} on {self._segmenter.device}')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to the camera and start the worker."""
+        kind, topic, decode = TRANSPORTS[self.get_parameter('transport').value]
+        self._slot = LatestSlot()
+        self._worker = threading.Thread(target=self._work, args=(self._slot, decode), daemon=True)
+        self._worker.start()
+        self._subscription = self.create_subscription(
+            kind, topic, self._slot.put, qos_profile_sensor_data,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        self.get_logger().info(f'segmenting {self._subscription.topic_name}')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the camera; the frame in work is finished."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the weights."""
+        self._segmenter = None
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop from any state."""
+        self._stop()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stop the worker before the node goes."""
+        self._stop()
+        super().destroy_node()
+
+    def _stop(self) -> None:
+        self._slot.close()
+        if self._subscription is not None:
+            self.destroy_subscription(self._subscription)
+            self._subscription = None
+        if self._worker is not None:
+            self._worker.join()
+            self._worker = None
+
+    # Work
+
+    def _work(self, slot: LatestSlot[Any], decode: Callable) -> None:
+        """Segment what the slot holds until it is closed; one bad frame never ends it."""
+        while (message := slot.take()) is not None:
+            try:
+                self._segment(message, decode)
+            except ImageError as error:
+                self._reject(f'image refused: {error}')
+            except Exception as error:  # the node must outlive any frame; the reason is shown
+                self._reject(f'frame failed: {type(error).__name__}: {error}')
+
+    def _reject(self, reason: str) -> None:
+        self._rejected += 1
+        topic = self.resolve_topic_name(TRANSPORTS[self.get_parameter('transport').value][1])
+        self.get_logger().error(f'{topic}: {reason}', throttle_duration_sec=1.0)
+
+    def _segment(self, message: Any, decode: Callable) -> None:
+        segmenter = self._segmenter
+        assert segmenter is not None, 'the worker runs only while the node is active'
+        began = time.monotonic()
+        image = decode(message)
+        scene: LayeredScene = segmenter.segment(image)
+        self._results.publish(scene_to_message(scene, message.header, segmenter.label))
+        for publisher, make in self._views.items():
+            if publisher.get_subscription_count():
+                publisher.publish(make(image, scene, message.header))
+        age = (self.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds / 1e9
+        self._published += 1
+        self._last = (time.monotonic() - began, age)
+
+    # Parameters and diagnostics
+
+    def _on_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        reason = parameters.refusal(changes, configured=self._segmenter is not None)
+        if not reason and self._segmenter is not None:
+            try:
+                self._segmenter.settings = parameters.changed(self._segmenter.settings, changes)
+            except ValueError as error:
+                reason = str(error)
+        return SetParametersResult(successful=not reason, reason=reason)
+
+    def _on_mismatch(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
+        self._mismatch = (f'{event.total_count} publishers of the image offer a quality of service '
+                          f'that this node does not take ({event.last_policy_kind}); set '
+                          'qos_overrides or the camera\'s reliability')
+        self.get_logger().warning(self._mismatch)
+
+    def _diagnose(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        slot, (seconds, age) = self._slot, self._last
+        if self._mismatch:
+            status.summary(DiagnosticStatus.ERROR, self._mismatch)
+        elif self._subscription is None:
+            status.summary(DiagnosticStatus.WARN, 'not active: configure and activate the node')
+        elif not slot.received:
+            status.summary(DiagnosticStatus.WARN,
+                           f'no image yet on {self._subscription.topic_name}')
+        else:
+            status.summary(DiagnosticStatus.OK, 'segmenting')
+        for name, value in (('frames received', slot.received), ('frames dropped', slot.replaced),
+                            ('frames refused', self._rejected), ('answers', self._published),
+                            ('seconds a frame', f'{seconds:.3f}'),
+                            ('age of the last answer, seconds', f'{age:.3f}')):
+            status.add(name, str(value))
+        return status
+
+
+def main() -> None:
+    """Run the node until it is interrupted."""
+    rclpy.init()
+    node = PerceptionNode()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+        node.get_logger().debug('interrupted')
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
