@@ -1,0 +1,6 @@
+"""seq-amodal."""
+
+
+def main() -> int:
+    """Run."""
+    return 0
