@@ -1,6 +1,105 @@
-"""seq-amodal."""
+"""seq-amodal: segment pictures and evaluate data sets, without ROS.
+
+    seq-amodal predict IMAGE... [--out DIR]
+    seq-amodal evaluate --coco annotations.json [--sas DIR] [--json out.json]
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
+from seq_amodal_ros.evaluation import amodal_coco, sas
+from seq_amodal_ros.evaluation.pictures import overview
+from seq_amodal_ros.evaluation.report import evaluate, table
+from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.segmenter import Segmenter, Settings
 
 
-def main() -> int:
-    """Run."""
+def predict(given: argparse.Namespace) -> None:
+    """Segment pictures; write one sheet for each and an amodal-COCO file of all."""
+    names = [path.stem for path in given.images]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(f'pictures of the same name {sorted(repeated)}: their results would '
+                         'overwrite each other; predict them into different --out folders')
+    segmenter = _segmenter(given)
+    images = [amodal_coco.load_image(path) for path in given.images]
+    scenes = {}
+    for path, image in zip(given.images, images):
+        scene = segmenter.segment(image)
+        given.out.mkdir(parents=True, exist_ok=True)
+        sheet = given.out / f'{path.stem}.layers.png'
+        Image.fromarray(overview(image, scene)).save(sheet)
+        scenes[str(path.resolve())] = scene
+        order = ', '.join(f'{o.id} (layer {o.layer})' for o in pick_order(scene)) or 'nothing'
+        print(f'{path}: pick {order}; see {sheet}')
+    annotations = given.out / 'annotations.json'
+    amodal_coco.write_amodal_coco(annotations, scenes)
+    print(f'masks, layers and occluders: {annotations}')
+
+
+def evaluate_data(given: argparse.Namespace) -> None:
+    """Score the weights on data sets; print the table, write JSON if asked to."""
+    if given.coco is None and given.sas is None:
+        raise ValueError('nothing to evaluate: give --coco FILE or --sas FOLDER')
+    segmenter = _segmenter(given)
+    sources = []
+    if given.coco is not None:
+        sources.append(amodal_coco.samples(given.coco, given.limit))
+    if given.sas is not None:
+        sources.append(sas.samples(given.sas, given.limit))
+    result = evaluate(itertools.chain(*sources), segmenter.segment)
+    result.update(steps=segmenter.settings.steps, k=segmenter.settings.hypotheses,
+                  seed=segmenter.settings.seed, device=str(segmenter.device),
+                  weights=segmenter.label)
+    print(table(result))
+    if given.json is not None:
+        write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
+
+
+def _segmenter(given: argparse.Namespace) -> Segmenter:
+    settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed)
+    return Segmenter.load(given.weights, given.device, settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--k', type=int, default=Settings.hypotheses,
+                        help='hypotheses sampled for each layer (default %(default)s)')
+    common.add_argument('--steps', type=int, default=Settings.steps,
+                        help='denoising steps (default %(default)s)')
+    common.add_argument('--seed', type=int, default=Settings.seed, help='of the noise')
+    common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    common.add_argument('--weights', default=DEFAULT,
+                        help='name of shipped weights or a .safetensors file')
+    parser = argparse.ArgumentParser(prog='seq-amodal', description='Sequential amodal '
+                                     'segmentation: whole objects, sorted into occlusion layers.')
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    command = commands.add_parser('predict', parents=[common], help=predict.__doc__)
+    command.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
+    command.add_argument('--out', type=Path, default=Path('out'), help='folder (default out/)')
+    command.set_defaults(run=predict)
+    command = commands.add_parser('evaluate', parents=[common], help=evaluate_data.__doc__)
+    command.add_argument('--coco', type=Path, help='annotations.json in amodal-COCO form')
+    command.add_argument('--sas', type=Path, help='folder of <image>_<layer>/ folders')
+    command.add_argument('--limit', type=int, help='only the first so many images')
+    command.add_argument('--json', type=Path, help='write the figures to this file too')
+    command.set_defaults(run=evaluate_data)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 with one line on stderr for bad input."""
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except (ValueError, OSError) as error:
+        print(f'seq-amodal: {error}', file=sys.stderr)
+        return 2
     return 0

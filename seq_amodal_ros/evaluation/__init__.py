@@ -1,0 +1,1 @@
+"""Data sets, metrics, reports and pictures. Imports neither ROS nor torch."""

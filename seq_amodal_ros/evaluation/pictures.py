@@ -1,0 +1,128 @@
+"""Pictures for people: layers side by side, hypotheses, uncertainty. All uint8 RGB."""
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seq_amodal_ros.scene import LayeredScene, Mask
+
+Rgb = NDArray[np.uint8]
+PANEL = 320  # width of a panel, pixels
+CAPTION = 26  # height of its caption, pixels
+_INK, _PAPER = (30, 30, 30), (255, 255, 255)
+
+
+def colour(index: int) -> tuple[int, int, int]:
+    """Return the colour of object or layer `index`: neighbours differ by the golden angle."""
+    red, green, blue = colorsys.hsv_to_rgb((0.58 + index * 0.381966) % 1, 0.75, 1.0)
+    return int(255 * red), int(255 * green), int(255 * blue)
+
+
+def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rgb:
+    """Return the image with its objects' amodal masks, of one layer or, front on top, of all.
+
+    Hidden parts are outlined but not filled when all layers are drawn.
+    """
+    canvas = (image * 0.45).astype(np.uint8) if layer else image.copy()
+    chosen = [item for item in scene.objects if layer in (None, item.layer)]
+    for item in reversed(chosen):
+        fill = item.mask if layer else scene.visible_mask(item)
+        canvas[fill] = (0.5 * canvas[fill] + 0.5 * np.array(colour(item.id))).astype(np.uint8)
+    for item in reversed(chosen):
+        _outline(canvas, item.mask, colour(item.id))
+    for item in chosen:
+        anchor = scene.visible_mask(item)
+        _label(canvas, str(item.id), anchor if anchor.any() else item.mask)
+    return canvas
+
+
+def draw_hypothesis(image: Rgb, scene: LayeredScene, k: int) -> Rgb:
+    """Return the dimmed image with every object's k-th hypothesis outlined."""
+    canvas = (image * 0.45).astype(np.uint8)
+    for item in reversed(scene.objects):
+        _outline(canvas, item.hypotheses[k], colour(item.id))
+    return canvas
+
+
+def draw_uncertainty(image: Rgb, scene: LayeredScene) -> Rgb:
+    """Return the grey image, warm where the hypotheses disagree."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) * 0.5
+    heat = cv2.applyColorMap((scene.uncertainty() * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    strength = np.sqrt(scene.uncertainty())[..., None]
+    return (grey * (1 - strength) + cv2.cvtColor(heat, cv2.COLOR_BGR2RGB) * strength
+            ).astype(np.uint8)
+
+
+def overview(image: Rgb, scene: LayeredScene) -> Rgb:
+    """Return one sheet: input, all layers, uncertainty; each layer; each hypothesis."""
+    small, width = _fitted(image), PANEL
+    scale = width / image.shape[1]
+    scene = _scaled(scene, small.shape[0], width) if scale != 1 else scene
+    rows = [[('input', small), (f'{len(scene.objects)} objects, {scene.depth} layers',
+                                draw_layers(small, scene)),
+             ('where the hypotheses disagree', draw_uncertainty(small, scene))]]
+    rows.append([(f'layer {i}' + (': nothing lies on these' if i == 1 else ''),
+                  draw_layers(small, scene, i)) for i in range(1, scene.depth + 1)])
+    count = min((len(item.hypotheses) for item in scene.objects), default=0)
+    rows.append([(f'hypothesis {k + 1}', draw_hypothesis(small, scene, k)) for k in range(count)])
+    return _sheet([row for row in rows if row])
+
+
+def _sheet(rows: Sequence[Sequence[tuple[str, Rgb]]]) -> Rgb:
+    """Stack rows of captioned panels on white; long rows wrap."""
+    columns = 4 if max(len(row) for row in rows) > 3 else 3
+    wrapped = [row[i:i + columns] for row in rows for i in range(0, len(row), columns)]
+    height, width = wrapped[0][0][1].shape[:2]
+    sheet = np.full((len(wrapped) * (height + CAPTION), columns * (width + 4) - 4, 3), 255, np.uint8)
+    for y, row in enumerate(wrapped):
+        for x, (caption, panel) in enumerate(row):
+            top, left = y * (height + CAPTION), x * (width + 4)
+            cv2.putText(sheet, caption, (left + 4, top + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK,
+                        1, cv2.LINE_AA)
+            sheet[top + CAPTION:top + CAPTION + height, left:left + width] = panel
+    return sheet
+
+
+def _fitted(image: Rgb) -> Rgb:
+    height = max(1, round(image.shape[0] * PANEL / image.shape[1]))
+    shrinks = image.shape[1] > PANEL
+    return cv2.resize(image, (PANEL, height),
+                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def _scaled(scene: LayeredScene, height: int, width: int) -> LayeredScene:
+    """Return the scene at another size; objects that vanish in it are left out."""
+    def resized(mask: Mask) -> Mask:
+        return cv2.resize(mask.astype(np.uint8) * 255, (width, height),
+                          interpolation=cv2.INTER_LINEAR) > 127
+
+    objects = []
+    for item in scene.objects:
+        mask = resized(item.mask)
+        if mask.any():
+            hypotheses = np.array([resized(h) for h in item.hypotheses], bool)
+            objects.append(replace(item, mask=mask, occluders=(),
+                                   hypotheses=hypotheses.reshape(-1, height, width)))
+    return LayeredScene(height, width, tuple(objects))
+
+
+def _outline(canvas: Rgb, mask: Mask, tone: tuple[int, int, int]) -> None:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    thickness = max(1, round(max(canvas.shape) / 240))
+    cv2.drawContours(canvas, contours, -1, tone, thickness, cv2.LINE_AA)
+
+
+def _label(canvas: Rgb, text: str, mask: Mask) -> None:
+    """Write `text` at the pixel deepest inside the mask."""
+    distance = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
+    y, x = np.unravel_index(np.argmax(distance), distance.shape)
+    size = max(0.45, max(canvas.shape) / 700)
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    place = (int(x - 1 - width / 2), int(y - 1 + height / 2))
+    for tone, thickness in ((_INK, 3), (_PAPER, 1)):
+        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, tone, thickness,
+                    cv2.LINE_AA)

@@ -1,0 +1,86 @@
+"""Compose test sets from what training never saw, as amodal COCO.
+
+    python -m training.heldout --cutouts fruit.npz ycb.npz --out runs/heldout
+
+writes OUT/varieties/ (varieties held out, their classes known) and OUT/classes/ (whole classes
+held out), each with annotations.json, by the split of the training's config. Score them with
+`seq-amodal evaluate --coco OUT/varieties/annotations.json`.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import trange
+
+from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
+from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
+from training.compositor import Compositor
+from training.config import DEFAULT, read_config
+from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
+
+BATCH = 20
+
+
+def compose(sources: list[Cutouts], count: int, seed: int, folder: Path, side: int,
+            objects: tuple[int, int]) -> None:
+    """Write `count` scenes of the sources, mixed by their number of cutouts, into `folder`."""
+    compositor = Compositor(sources, [float(len(source)) for source in sources], side, objects,
+                            seed=seed)
+    (folder / 'images').mkdir(parents=True, exist_ok=True)
+    scenes: dict[str, LayeredScene] = {}
+    for _ in trange(0, count, BATCH, desc=folder.name, unit='batch', disable=None):
+        batch = compositor.scenes(min(BATCH, count - len(scenes)))
+        pictures = (batch.image.permute(0, 2, 3, 1) * 255).round().byte().numpy()
+        for picture, masks, layers in zip(pictures, batch.masks.numpy(), batch.layers.numpy()):
+            name = f'images/{len(scenes):05d}.png'
+            Image.fromarray(picture).save(folder / name)
+            scenes[name] = _scene(masks[layers > 0], layers[layers > 0])
+    write_amodal_coco(folder / 'annotations.json', scenes)
+
+
+def _scene(masks: np.ndarray, layers: np.ndarray) -> LayeredScene:
+    """Return the truth as a scene; the only hypothesis of each object is itself."""
+    order = np.argsort(layers, kind='stable')
+    masks, layers = masks[order], layers[order]
+    occluders = direct_occluders(list(masks), list(layers))
+    return LayeredScene(*masks.shape[1:], tuple(
+        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in lying_on))
+        for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, occluders), start=1)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='files of cutouts; without any, procedural objects of another seed')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--config', type=Path, default=DEFAULT)
+    parser.add_argument('--scenes', type=int, default=300, help='of each set')
+    parser.add_argument('--side', type=int, default=128, help='pixels')
+    parser.add_argument('--seed', type=int, default=12345)
+    given = parser.parse_args(arguments)
+    try:
+        config = read_config(given.config)
+        parts = [split(read_cutouts(path), config.held_classes, config.held_varieties)
+                 for path in given.cutouts]
+        sets = {'varieties': [p[1] for p in parts if len(p[1])],
+                'classes': [p[2] for p in parts if len(p[2])]}
+        if not given.cutouts:
+            import torch
+            drawn = procedural_cutouts(200, torch.Generator().manual_seed(given.seed))
+            sets = {'procedural': [drawn]}
+        for name, sources in sets.items():
+            compose(sources, given.scenes, given.seed, given.out / name, given.side,
+                    config.objects)
+    except ValueError as error:
+        print(f'heldout: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
