@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.events import matches_action
 from launch.substitutions import LaunchConfiguration
@@ -13,11 +12,13 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
 
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
 SHARE = Path(get_package_share_directory('seq_amodal_ros'))
 ARGUMENTS = [
     DeclareLaunchArgument(
         'image_topic', default_value='/camera/image_raw',
-        description='Topic of the camera\'s sensor_msgs/Image; its compressed form is looked for '
+        description="Topic of the camera's sensor_msgs/Image; its compressed form is looked for "
                     'at <image_topic>/compressed.'),
     DeclareLaunchArgument(
         'transport', default_value='', choices=['', 'raw', 'compressed'],
@@ -31,7 +32,7 @@ ARGUMENTS = [
         description='auto, cpu, cuda or cuda:N. Empty: as in params_file.'),
     DeclareLaunchArgument(
         'params_file', default_value=str(SHARE / 'config' / 'perception.yaml'),
-        description='YAML file with the node\'s parameters.'),
+        description="YAML file with the node's parameters."),
     DeclareLaunchArgument(
         'namespace', default_value='',
         description='Namespace of the node and its topics.'),

@@ -1,19 +1,20 @@
-"""Weights on disk: a safetensors file and, beside it, JSON with architecture, sizes and checksum.
+"""
+Weights on disk: a safetensors file and, beside it, JSON with architecture, sizes and checksum.
 
 Nothing is unpickled. Files are written whole or not at all.
 """
 
+from dataclasses import dataclass, field
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor, nn
+import torch
+from torch import nn, Tensor
 
 from seq_amodal_ros import denoisers
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
@@ -45,7 +46,8 @@ class Checkpoint:
 
 
 def find(weights: str | os.PathLike[str]) -> Path:
-    """Return the path of weights named in the package ('default') or given as a .safetensors file.
+    """
+    Return the path of weights named in the package ('default') or given as a .safetensors file.
 
     Raises CheckpointError, naming what was looked for, if neither exists.
     """
@@ -59,7 +61,8 @@ def find(weights: str | os.PathLike[str]) -> Path:
 
 
 def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
-    """Load weights by name or path onto the CPU, in float32.
+    """
+    Load weights by name or path onto the CPU, in float32.
 
     Raises CheckpointError for missing, truncated, altered or foreign files.
     """
@@ -100,7 +103,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     part = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         part.write_bytes(data)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -1,15 +1,16 @@
-"""seq-amodal: segment pictures and evaluate data sets, without ROS.
+"""
+seq-amodal: segment pictures and evaluate data sets, without ROS.
 
     seq-amodal predict IMAGE... [--out DIR]
     seq-amodal evaluate --coco annotations.json [--sas DIR] [--json out.json]
 """
 
 import argparse
+from collections.abc import Sequence
 import itertools
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
+import sys
 
 from PIL import Image
 

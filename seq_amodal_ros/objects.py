@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq_amodal_ros.scene import (
-    AmodalObject, bounding_box, direct_occluders, LayeredScene, Mask,
+    AmodalObject,
+    bounding_box,
+    direct_occluders,
+    LayeredScene,
+    Mask,
 )
 from seq_amodal_ros.sequential import Layer, Probability
 
@@ -25,7 +29,8 @@ class _Found:
 
 
 def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: int) -> LayeredScene:
-    """Return the objects of `layers` at image scale.
+    """
+    Return the objects of `layers` at image scale.
 
     Connected parts of a layer's mask become objects. Left out is what shows less than `min_area`
     pixels (counted on the layers' grid): fragments and wholly hidden objects, which nobody can
@@ -51,7 +56,7 @@ def _parts(number: int, layer: Layer, height: int, width: int) -> Iterator[_Foun
         _scaled(layer.chosen, height, width).astype(np.uint8), connectivity=4)
     hypotheses = [_scaled(h, height, width) for h in layer.hypotheses]
     islands = [cv2.connectedComponents(h.astype(np.uint8), connectivity=4)[1] for h in hypotheses]
-    nearest = _nearest_part(labels, count)
+    nearest = _nearest_part(np.asarray(labels, np.int32), count)
     for part in range(1, count):
         mask = labels == part
         shares = np.zeros((len(hypotheses), height, width), bool)

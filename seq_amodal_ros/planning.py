@@ -7,7 +7,8 @@ from seq_amodal_ros.scene import AmodalObject, LayeredScene, Mask
 
 
 def pick_order(scene: LayeredScene) -> list[AmodalObject]:
-    """Return the objects in the order in which to pick them.
+    """
+    Return the objects in the order in which to pick them.
 
     What nothing lies on comes first; within a layer the most visible, then the surest, then the
     largest. Every object comes after all that lie on it.
@@ -17,7 +18,8 @@ def pick_order(scene: LayeredScene) -> list[AmodalObject]:
 
 
 def must_move_first(scene: LayeredScene, object_id: int) -> list[int]:
-    """Return the ids of all that lie on an object, directly or not, in an order to move them.
+    """
+    Return the ids of all that lie on an object, directly or not, in an order to move them.
 
     Raises KeyError for an id that is not in the scene.
     """
@@ -32,7 +34,8 @@ def must_move_first(scene: LayeredScene, object_id: int) -> list[int]:
 
 
 def graspable_region(scene: LayeredScene, object_id: int, margin: int = 3) -> Mask:
-    """Return where an object may be touched, bool [height, width].
+    """
+    Return where an object may be touched, bool [height, width].
 
     The pixels that are visible and that every hypothesis gives to the object, at least `margin`
     pixels inside their rim. Raises KeyError for an id that is not in the scene.
@@ -41,4 +44,5 @@ def graspable_region(scene: LayeredScene, object_id: int, margin: int = 3) -> Ma
     sure = scene.visible_mask(item) & item.hypotheses.all(axis=0)
     size = 2 * margin + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return cv2.erode(sure.astype(np.uint8), kernel, borderValue=0).astype(bool)
+    inner = cv2.erode(sure.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(inner, bool)

@@ -1,4 +1,5 @@
-"""The ground: objects, occlusion layers and cumulative masks (paper Sec. 3, Eq. 1-3).
+"""
+The ground: objects, occlusion layers and cumulative masks (paper Sec. 3, Eq. 1-3).
 
 Names used everywhere in this package:
 
@@ -11,7 +12,7 @@ hypothesis       one of K sampled answers for the same amodal mask
 Masks are bool arrays [height, width]; rows grow downwards, columns to the right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -49,7 +50,8 @@ class Box(NamedTuple):
 
 
 def check_mask(mask: NDArray, name: str, shape: tuple[int, int] | None = None) -> Mask:
-    """Return `mask` as a bool array [height, width].
+    """
+    Return `mask` as a bool array [height, width].
 
     Raises MaskError, naming `name`, unless it is two-dimensional, bool (or holds only 0 and 1)
     and, if `shape` is given, of that shape.
@@ -68,7 +70,7 @@ def check_mask(mask: NDArray, name: str, shape: tuple[int, int] | None = None) -
     return mask
 
 
-def bounding_box(mask: Mask) -> Box:
+def bounding_box(mask: NDArray[np.bool_]) -> Box:
     """Return the smallest Box that holds every set pixel; of width and height 0 if none is."""
     columns = np.flatnonzero(mask.any(axis=0))
     rows = np.flatnonzero(mask.any(axis=1))
@@ -79,7 +81,8 @@ def bounding_box(mask: Mask) -> Box:
 
 
 def occlusion_matrix(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return Z [N, N] of amodal masks [N, height, width] given from front to back (Eq. 1).
+    """
+    Return Z [N, N] of amodal masks [N, height, width] given from front to back (Eq. 1).
 
     Z[i, j] is True if object i is occluded by j: j is nearer and their amodal masks overlap.
     """
@@ -89,7 +92,8 @@ def occlusion_matrix(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def occlusion_layers(z: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return each object's layer [N], counted from 1, of the occlusion matrix Z [N, N] (Eq. 2).
+    """
+    Return each object's layer [N], counted from 1, of the occlusion matrix Z [N, N] (Eq. 2).
 
     S_i = {j : Z[i, j]}; L_i = 1 if S_i is empty, else 1 + max of L_j over S_i.
     Raises OcclusionCycleError, naming the objects, if some occlude each other in a ring.
@@ -128,7 +132,8 @@ def layer_masks(masks: NDArray[np.bool_], layers: NDArray[np.int64]) -> NDArray[
 
 
 def cumulative_masks(layered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return CM_0 .. CM_N, [N + 1, height, width], of layer masks [N, height, width] (Eq. 3).
+    """
+    Return CM_0 .. CM_N, [N + 1, height, width], of layer masks [N, height, width] (Eq. 3).
 
     CM_0 is blank; CM_i is the union of layers 1 to i, so layer i + 1 is segmented given CM_i.
     """
@@ -139,7 +144,8 @@ def cumulative_masks(layered: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class AmodalObject:
-    """One object, whole.
+    """
+    One object, whole.
 
     id          positive, unique within its scene, counted in pick order
     layer       occlusion layer, 1 = nothing lies on it
@@ -149,7 +155,7 @@ class AmodalObject:
     occluders   ids of the objects that lie on it directly (S_i of Eq. 1), ascending
     """
 
-    id: int
+    id: int  # noqa: A003
     layer: int
     mask: Mask
     hypotheses: NDArray[np.bool_]
@@ -237,20 +243,21 @@ class LayeredScene:
         return int(np.count_nonzero(self.visible_mask(item))) / item.area
 
     def uncertainty(self) -> NDArray[np.float32]:
-        """Return where hypotheses disagree, float32 [height, width], 0 (all agree) to 1 (halved).
+        """
+        Return where hypotheses disagree, float32 [height, width], 0 (all agree) to 1 (halved).
 
         Four times the variance of the K binary answers at a pixel; the largest over objects.
         """
         result = np.zeros((self.height, self.width), np.float32)
         for item in self.objects:
             if len(item.hypotheses):
-                rows, columns = bounding_box(item.hypotheses.any(axis=0)).slices
+                rows, columns = bounding_box(np.asarray(item.hypotheses.any(axis=0))).slices
                 mean = item.hypotheses[:, rows, columns].mean(axis=0, dtype=np.float32)
                 np.maximum(result[rows, columns], 4 * mean * (1 - mean),
                            out=result[rows, columns])
         return result
 
-    def _union(self, masks) -> Mask:
+    def _union(self, masks: Iterable[Mask]) -> Mask:
         result = np.zeros((self.height, self.width), bool)
         for mask in masks:
             result |= mask

@@ -1,16 +1,17 @@
-"""The public object: load weights once, then turn images into layered scenes.
+"""
+The public object: load weights once, then turn images into layered scenes.
 
     segmenter = Segmenter.load()
     scene = segmenter.segment(image)        # uint8 RGB [height, width, 3] -> LayeredScene
 """
 
-import os
 from dataclasses import dataclass
+import os
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
@@ -27,7 +28,8 @@ class DeviceError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample.
+    """
+    How to sample.
 
     hypotheses  K, masks sampled for each layer in one batch, 1 to 64
     steps       denoising steps of the deterministic sampler, 1 to 1000
@@ -53,7 +55,8 @@ class Settings:
 
 
 def choose_device(name: str = 'auto') -> torch.device:
-    """Return the torch device of that name; 'auto' is CUDA where there is one, else the CPU.
+    """
+    Return the torch device of that name; 'auto' is CUDA where there is one, else the CPU.
 
     Raises DeviceError, naming the setting, for a device that is not there.
     """
@@ -62,7 +65,7 @@ def choose_device(name: str = 'auto') -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise DeviceError(f'device {name!r}: not a device; use auto, cpu, cuda or cuda:N') from error
+        raise DeviceError(f'device {name!r}: no device; use auto, cpu, cuda or cuda:N') from error
     if device.type == 'cuda':
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
@@ -93,7 +96,8 @@ class Segmenter:
         return cls(load_checkpoint(weights), device, settings)
 
     def segment(self, image: NDArray[np.uint8]) -> LayeredScene:
-        """Return the layered scene of an image, uint8 RGB [height, width, 3], at its size.
+        """
+        Return the layered scene of an image, uint8 RGB [height, width, 3], at its size.
 
         The image is stretched to the denoiser's square; masks are stretched back.
         Raises ValueError, stating type and shape, for anything else.

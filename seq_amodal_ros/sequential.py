@@ -1,4 +1,5 @@
-"""Alg. 2: one occlusion layer after another, each given the cumulative mask of those before it.
+"""
+Alg. 2: one occlusion layer after another, each given the cumulative mask of those before it.
 
 Works on the denoiser's square grid, with the network behind a callable, so that every rule can be
 read and tested without one.
@@ -33,7 +34,8 @@ class StopRules:
 
 @dataclass(frozen=True)
 class Layer:
-    """One occlusion layer: its chosen mask and all K hypotheses, as probabilities.
+    """
+    One occlusion layer: its chosen mask and all K hypotheses, as probabilities.
 
     chosen      float32 [S, S], 0 to 1; the layer mask is chosen > 0.5
     hypotheses  float32 [K, S, S], 0 to 1
@@ -54,7 +56,8 @@ class Layer:
 
 
 def representative(masks: NDArray[np.bool_]) -> int | None:
-    """Return the index k whose mask [K, S, S] differs least from the mean of the non-null masks.
+    """
+    Return the index k whose mask [K, S, S] differs least from the mean of the non-null masks.
 
     The difference is the sum of absolute values; the first wins a tie. None if all are null.
     """
@@ -67,7 +70,8 @@ def representative(masks: NDArray[np.bool_]) -> int | None:
 
 
 def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Layer]:
-    """Return the occlusion layers of an image, the unoccluded one first (Alg. 2).
+    """
+    Return the occlusion layers of an image, the unoccluded one first (Alg. 2).
 
     Spatial integrity: what touches no part of the previous layer's mask cannot lie under it and
     joins that layer instead of opening one. Every round either opens a layer or joins, and there

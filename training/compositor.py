@@ -1,12 +1,13 @@
-"""The compositor: batches of scenes by tensor operations, with exact masks and layers, on any device.
+"""
+The compositor: batches of scenes by tensor operations, with exact masks and layers, on any device.
 
 Objects are cutouts, warped and lit, stacked on a background from back to front. Amodal masks,
 Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1
 
 @dataclass(frozen=True)
 class Scenes:
-    """A batch of scenes.
+    """
+    A batch of scenes.
 
     image   float [B, 3, side, side], 0 to 1
     masks   bool [B, N, side, side], amodal masks from front to back; blank where there is none
@@ -31,7 +33,8 @@ class Scenes:
     layers: Tensor
 
     def samples(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return Alg. 1's training samples, one for each layer 1 .. N + 1 of each scene.
+        """
+        Return Alg. 1's training samples, one for each layer 1 .. N + 1 of each scene.
 
         scene int64 [n] (index into the batch), target and cumulative mask float
         [n, 1, size, size], 0 or 1; the target of step N + 1 is blank.
@@ -51,7 +54,8 @@ class Compositor:
 
     def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], side: int = 128,
                  objects: tuple[int, int] = (1, 8), device: str = 'cpu', seed: int = 0) -> None:
-        """Mix `sources` by `weights`; scenes are `side` pixels a side and hold `objects`.
+        """
+        Mix `sources` by `weights`; scenes are `side` pixels a side and hold `objects`.
 
         `objects` is (fewest, most); hidden ones are left out of the scene afterwards.
 
@@ -171,7 +175,8 @@ def _shrunk(mask: Tensor, size: int) -> Tensor:
 
 
 def drop_hidden(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:
-    """Take out objects that show fewer than `least` pixels; return masks and bool [B, N] kept.
+    """
+    Take out objects that show fewer than `least` pixels; return masks and bool [B, N] kept.
 
     masks bool [B, N, S, S] from front to back. One walk from front to back is exact: an object
     taken out no longer hides what lies behind it.
@@ -187,7 +192,8 @@ def drop_hidden(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:
 
 
 def layers_of(masks: Tensor) -> Tensor:
-    """Return Eq. 2's layers, int64 [B, N], of masks bool [B, N, S, S] from front to back.
+    """
+    Return Eq. 2's layers, int64 [B, N], of masks bool [B, N, S, S] from front to back.
 
     A blank mask has layer 0. Equal to scene.occlusion_layers, for a batch on any device.
     """

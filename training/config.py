@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,6 +40,8 @@ def read_config(path: Path = DEFAULT) -> TrainConfig:
     known = {field.name for field in fields(TrainConfig)}
     if not isinstance(given, dict) or set(given) != known:
         found = set(given) if isinstance(given, dict) else set()
-        raise ValueError(f'{path}: missing {sorted(known - found)}, unknown {sorted(found - known)}')
-    return TrainConfig(**{key: tuple(value) if isinstance(value, list) else value
-                          for key, value in given.items()})
+        raise ValueError(f'{path}: missing {sorted(known - found)}, '
+                         f'unknown {sorted(found - known)}')
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                              for key, value in given.items()}
+    return TrainConfig(**values)

@@ -1,12 +1,13 @@
-"""Cutouts: pictures of single objects with transparency, read from .npz files or drawn here.
+"""
+Cutouts: pictures of single objects with transparency, read from .npz files or drawn here.
 
 An .npz file of cutouts holds `rgba` uint8 [n, height, width, 4], `label` int [n], `class_names`
 str [classes] and, optionally, `variety` str [n]: a finer name within the class.
 """
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
+import math
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def _outlines(count: int, x: Tensor, y: Tensor, generator: torch.Generator) -> T
 
 
 def _patterns(count: int, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """Return colours [count, 3, SIDE, SIDE] in 0 to 1: two tones mixed by stripes, spots or both."""
+    """Return colours [count, 3, SIDE, SIDE] in 0 to 1: two tones in stripes, spots or plain."""
     tones = _uniform((count, 2, 3, 1, 1), 0.05, 0.95, generator)
     turn = _uniform((count, 1, 1), 0, math.pi, generator)
     pitch = torch.exp(_uniform((count, 1, 1), math.log(1.5), math.log(16), generator))

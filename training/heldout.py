@@ -1,4 +1,5 @@
-"""Compose test sets from what training never saw, as amodal COCO.
+"""
+Compose test sets from what training never saw, as amodal COCO.
 
     python -m training.heldout --cutouts fruit.npz ycb.npz --out runs/heldout
 
@@ -8,9 +9,9 @@ held out), each with annotations.json, by the split of the training's config. Sc
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+import sys
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,5 @@
-"""Train the encode-once denoiser on composed scenes (Alg. 1).
+"""
+Train the encode-once denoiser on composed scenes (Alg. 1).
 
     python -m training.train --cutouts fruit.npz ycb.npz --run runs/default
 
@@ -8,27 +9,26 @@ are exported to RUN/weights.safetensors.
 """
 
 import argparse
+from collections.abc import Sequence
 import copy
+from dataclasses import asdict
 import logging
 import math
-import os
+from pathlib import Path
 import signal
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
-from seq_amodal_ros.diffusion.schedules import SCHEDULES, add_noise
+from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 from training.compositor import Compositor, Scenes
-from training.config import DEFAULT, TrainConfig, read_config
+from training.config import DEFAULT, read_config, TrainConfig
 from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
 
 log = logging.getLogger('training')
@@ -36,7 +36,8 @@ log = logging.getLogger('training')
 
 def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, config: TrainConfig,
                generator: torch.Generator) -> Tensor:
-    """Return Alg. 1's loss over every layer of every scene and the blank step behind them.
+    """
+    Return Alg. 1's loss over every layer of every scene and the blank step behind them.
 
     Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
     few-step sampling starts, are drawn more often.
@@ -133,7 +134,7 @@ class Run:
         torch.save({'model': self.model.state_dict(), 'average': self.average.state_dict(),
                     'optimiser': self.optimiser.state_dict(), 'step': self.step,
                     'seconds': self.seconds}, part)
-        os.replace(part, self.state)
+        part.replace(self.state)
         save_checkpoint(self.folder / 'weights.safetensors', self.average, self.config.schedule,
                         self.config.signal_scale, training)
 
@@ -177,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
                         help='files of cutouts; without any, procedural objects alone')
-    parser.add_argument('--run', type=Path, required=True, help='folder of the run, made or resumed')
+    parser.add_argument('--run', type=Path, required=True,
+                        help='folder of the run, made or resumed')
     parser.add_argument('--config', type=Path, default=DEFAULT)
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')

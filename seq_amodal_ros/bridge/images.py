@@ -1,14 +1,15 @@
-"""sensor_msgs/Image and CompressedImage -> uint8 RGB [height, width, 3], and back.
+"""
+sensor_msgs/Image and CompressedImage -> uint8 RGB [height, width, 3], and back.
 
 Encodings are those of sensor_msgs/image_encodings.hpp. Where ROS provides cv_bridge it converts;
 elsewhere numpy and OpenCV do, with the conversions that cv_bridge itself calls.
 """
 
+from functools import cache
 import io
 import sys
-import warnings
-from functools import cache
 from typing import Any
+import warnings
 
 import cv2
 import numpy as np
@@ -49,7 +50,8 @@ class ImageError(ValueError):
 
 
 def decode_image(message: Any) -> Rgb:
-    """Return a sensor_msgs/Image as uint8 RGB [height, width, 3], a copy of its own.
+    """
+    Return a sensor_msgs/Image as uint8 RGB [height, width, 3], a copy of its own.
 
     16-bit images are scaled to 8 bits. Row padding (step) and big-endian data are understood.
     Raises ImageError for unknown encodings, zero or absurd sizes, steps too small, short data.
@@ -77,7 +79,8 @@ def convert(message: Any) -> Rgb:
 
 
 def decode_compressed(message: Any) -> Rgb:
-    """Return a sensor_msgs/CompressedImage (JPEG or PNG) as uint8 RGB [height, width, 3].
+    """
+    Return a sensor_msgs/CompressedImage (JPEG or PNG) as uint8 RGB [height, width, 3].
 
     The size in the file's header is checked before the pixels are decoded. Raises ImageError for
     data that is no such file, is broken, or is too large.
@@ -99,7 +102,8 @@ def decode_compressed(message: Any) -> Rgb:
 
 
 def encode_image(pixels: NDArray, header: Any, encoding: str = 'rgb8') -> Any:
-    """Return pixels as sensor_msgs/Image of encoding rgb8, mono8 or mono16.
+    """
+    Return pixels as sensor_msgs/Image of encoding rgb8, mono8 or mono16.
 
     pixels uint8 [height, width, 3], uint8 or uint16 [height, width]; raises ImageError otherwise.
     """

@@ -19,7 +19,8 @@ def pack(mask: Mask) -> Any:
 
 
 def unpack(message: Any, height: int, width: int) -> Mask:
-    """Return a PackedMask as bool mask [height, width]; the exact inverse of `pack`.
+    """
+    Return a PackedMask as bool mask [height, width]; the exact inverse of `pack`.
 
     Raises MaskError, naming the field, before any memory is taken: for an image of no or more than
     MAX_PIXELS pixels, a region outside the image, or data of another length than the region's.

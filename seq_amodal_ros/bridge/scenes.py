@@ -32,7 +32,8 @@ def scene_to_message(scene: LayeredScene, header: Any, model: str) -> Any:
 
 
 def message_to_scene(message: Any) -> LayeredScene:
-    """Return a LayeredAmodalMasks as scene; the exact inverse of `scene_to_message`.
+    """
+    Return a LayeredAmodalMasks as scene; the exact inverse of `scene_to_message`.
 
     Raises MaskError or SceneError, naming the object, for a message that cannot be a scene.
     """

@@ -26,8 +26,12 @@ def top_layer(scene: LayeredScene) -> NDArray[np.uint8]:
 
 def detections(scene: LayeredScene, header: Any) -> Any:
     """Return vision_msgs/Detection2DArray in pick order; `id` is the object's, boxes are amodal."""
-    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesis
-    from vision_msgs.msg import ObjectHypothesisWithPose
+    from vision_msgs.msg import (
+        Detection2D,
+        Detection2DArray,
+        ObjectHypothesis,
+        ObjectHypothesisWithPose,
+    )
     return Detection2DArray(header=header, detections=[
         Detection2D(header=header, id=str(item.id), bbox=bounding_box_2d(item.box),
                     results=[ObjectHypothesisWithPose(hypothesis=ObjectHypothesis(

@@ -9,7 +9,8 @@ ARCHITECTURES = {EncodeOnceDenoiser.architecture: (EncodeOnceDenoiser, EncodeOnc
 
 
 def build(architecture: str, config: Mapping[str, Any]) -> EncodeOnceDenoiser:
-    """Return the untrained denoiser of that architecture and those sizes.
+    """
+    Return the untrained denoiser of that architecture and those sizes.
 
     Raises ValueError, naming what is known, for an unknown architecture or setting.
     """

@@ -1,10 +1,11 @@
-"""EfficientNet-Lite0 without its classifier: the image encoder (Tan and Le 2019; Lite: Liu 2020).
+"""
+EfficientNet-Lite0 without its classifier: the image encoder (Tan and Le 2019; Lite: Liu 2020).
 
 Parameter names follow the published ImageNet weights, so these load without translation.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 # repeats, kernel, stride, expansion, channels
@@ -23,7 +24,8 @@ class _SamePadConv(nn.Conv2d):
         return super().forward(x)
 
 
-def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1,
+          groups: int = 1) -> nn.Conv2d:
     layer = _SamePadConv if stride > 1 else nn.Conv2d
     padding = 0 if stride > 1 else kernel // 2
     return layer(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)

@@ -1,4 +1,5 @@
-"""The encode-once denoiser: the image is encoded once a frame, the mask denoised many times.
+"""
+The encode-once denoiser: the image is encoded once a frame, the mask denoised many times.
 
 Within a frame the image changes neither over the steps nor over the hypotheses nor over the
 layers. So a pretrained encoder turns it into a feature pyramid once, and a small U-Net sees, per
@@ -7,11 +8,11 @@ Masks enter and leave as patches (space-to-depth), so the U-Net works on a grid 
 It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 """
 
-import math
 from dataclasses import asdict, dataclass
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
@@ -86,7 +87,7 @@ def _upsample(x: Tensor) -> Tensor:
 
 
 class EncodeOnceDenoiser(nn.Module):
-    """encode(image) once, then denoise(pyramid, cumulative, x_t, t, previous) as often as needed."""
+    """Encodes an image once, then denoises masks given its pyramid as often as needed."""
 
     architecture = 'encode_once'
 
@@ -100,7 +101,8 @@ class EncodeOnceDenoiser(nn.Module):
         self.neck16 = nn.Conv2d(CHANNELS[16] + coarse, coarse, 1)
         self.neck8 = nn.Conv2d(CHANNELS[8] + coarse, middle, 1)
         self.neck4 = nn.Conv2d(CHANNELS[4] + middle, fine, 1)
-        self.time = nn.Sequential(nn.Linear(time, time), nn.SiLU(), nn.Linear(time, time), nn.SiLU())
+        self.time = nn.Sequential(nn.Linear(time, time), nn.SiLU(),
+                                  nn.Linear(time, time), nn.SiLU())
         self.stem = nn.Conv2d(3 * cells, fine, 3, padding=1)
         self.fine_in = _ResidualBlock(fine, time)
         self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
@@ -140,7 +142,8 @@ class EncodeOnceDenoiser(nn.Module):
 
     def denoise(self, pyramid: Pyramid, cumulative: Tensor, x_t: Tensor, t: Tensor,
                 previous: Tensor) -> Tensor:
-        """Return the logit of the clean mask, [B, 1, mask_size, mask_size].
+        """
+        Return the logit of the clean mask, [B, 1, mask_size, mask_size].
 
         pyramid of the B images; cumulative mask 0 or 1, x_t and the previous estimate -1 to 1
         (zeros where there is none), all [B, 1, mask_size, mask_size]; t [B] in 0 to 1, 1 = noise.

@@ -1,4 +1,5 @@
-"""Samplers: from Gaussian noise to masks. Free functions of one signature.
+"""
+Samplers: from Gaussian noise to masks. Free functions of one signature.
 
     sampler(predict, noise, alpha_bar, steps, generator) -> x0 [B, 1, height, width]
 
@@ -29,7 +30,8 @@ def noise_from_x0(x_t: Tensor, x0: Tensor, alpha_bar: float) -> Tensor:
 
 
 def ancestral_step(x_t: Tensor, noise: Tensor, alpha_bar: Tensor, t: int, fresh: Tensor) -> Tensor:
-    """One step of Eq. 9, from time index t to t - 1, given the predicted noise.
+    """
+    One step of Eq. 9, from time index t to t - 1, given the predicted noise.
 
     1 / sqrt(alpha_t) (x_t - (1 - alpha_t) / sqrt(1 - alpha_bar_t) eps) + sigma_t z.
     The first factor is Eq. 6's 1 / sqrt(alpha_t); the bar over it in the paper is a misprint.
@@ -45,7 +47,8 @@ def ancestral_step(x_t: Tensor, noise: Tensor, alpha_bar: Tensor, t: int, fresh:
 
 def ancestral(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
               generator: torch.Generator | None = None) -> Tensor:
-    """Sample as the paper does: Eq. 9 at every time index; `steps` must be all of them.
+    """
+    Sample as the paper does: Eq. 9 at every time index; `steps` must be all of them.
 
     Raises ValueError for fewer steps: take `ddim` for those.
     """
@@ -62,7 +65,8 @@ def ancestral(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
 
 def ddim(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
          generator: torch.Generator | None = None) -> Tensor:
-    """Sample deterministically in few steps (Song et al. 2021, Eq. 12 with sigma = 0).
+    """
+    Sample deterministically in few steps (Song et al. 2021, Eq. 12 with sigma = 0).
 
     Time indices are spaced `trailing`. The answer depends on `noise` alone; `generator` is unused.
     """

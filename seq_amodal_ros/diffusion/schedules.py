@@ -1,24 +1,26 @@
-"""Noise schedules: how much of the mask is left after t steps of noising.
+"""
+Noise schedules: how much of the mask is left after t steps of noising.
 
 A schedule is the tensor alpha_bar [T], float64 on the CPU: alpha_bar[t] is the share of signal
 variance after step t, t = 0 .. T - 1, falling. Step t of the paper is index t - 1 here.
 """
 
-import math
 from collections.abc import Callable
+import math
 
 import torch
 from torch import Tensor
 
 
 def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Tensor:
-    """Return alpha_bar [steps] of betas that rise linearly (Ho et al. 2020; the paper's choice)."""
+    """Return the alpha_bar of betas that rise linearly (Ho et al. 2020; the paper's choice)."""
     betas = torch.linspace(first, last, steps, dtype=torch.float64)
     return torch.cumprod(1 - betas, dim=0)
 
 
 def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
-    """Return alpha_bar [steps] that falls as a squared cosine (Nichol and Dhariwal 2021, Eq. 17).
+    """
+    Return alpha_bar [steps] that falls as a squared cosine (Nichol and Dhariwal 2021, Eq. 17).
 
     Its last value is practically zero, so sampling may start from pure noise in few steps.
     """
@@ -32,7 +34,8 @@ SCHEDULES: dict[str, Callable[..., Tensor]] = {'linear': linear, 'cosine': cosin
 
 
 def add_noise(mask: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
-    """Noise the mask alone (paper Eq. 8): sqrt(ab) M + sqrt(1 - ab) eps.
+    """
+    Noise the mask alone (paper Eq. 8): sqrt(ab) M + sqrt(1 - ab) eps.
 
     mask, noise [B, 1, height, width]; alpha_bar [B] or a scalar, one level for each sample.
     Image and cumulative mask are never noised.
@@ -42,7 +45,8 @@ def add_noise(mask: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
 
 
 def trailing(total: int, steps: int) -> list[int]:
-    """Return `steps` time indices out of `total`, falling, the first always total - 1.
+    """
+    Return `steps` time indices out of `total`, falling, the first always total - 1.
 
     The spacing that starts at pure noise (Lin et al. 2024, Tab. 2). Raises ValueError unless
     1 <= steps <= total.

@@ -1,4 +1,5 @@
-"""Amodal COCO: COCO's layout with visible masks, occluders and layers.
+"""
+Amodal COCO: COCO's layout with visible masks, occluders and layers.
 
     images       id, file_name (relative to the JSON), height, width
     annotations  id, image_id, segmentation (amodal mask: RLE or polygons); optional: occluded_by
@@ -7,13 +8,13 @@
 Layers that are not given follow from occluded_by by Eq. 2.
 """
 
-import json
-import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+import json
+import os
 from pathlib import Path
 from typing import Any
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its truth.
+    """
+    One image and its truth.
 
     path    picture; read it with `load_image`
     masks   amodal masks, bool [N, height, width]
@@ -82,7 +84,8 @@ def read_amodal_coco(path: Path) -> list[tuple[dict, list[dict]]]:
 
 
 def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
-    """Yield the samples of an amodal COCO file, one at a time.
+    """
+    Yield the samples of an amodal COCO file, one at a time.
 
     Raises DatasetError, naming file and annotation, for an occlusion cycle, an unknown id, a mask
     whose size is not the image's, an empty mask, a layer that contradicts the occluders, or a
@@ -113,7 +116,8 @@ def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
 
 def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene]) -> None:
     """Write scenes by their picture's file name (relative to `path`); never half a file."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
         images.append({'id': image_id, 'file_name': file_name, 'height': scene.height,
                        'width': scene.width})
@@ -128,7 +132,7 @@ def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene]) -> None:
     part = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         part.write_text(json.dumps(content))
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -152,7 +156,8 @@ def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.bool_]:
-    name, given = f'{path}: annotation {annotation["id"]}', annotation.get('segmentation')
+    name = f'{path}: annotation {annotation["id"]}'
+    given: Any = annotation.get('segmentation')
     try:
         if isinstance(given, list):
             rle = coco_mask.merge(coco_mask.frPyObjects(_polygons(given), height, width))

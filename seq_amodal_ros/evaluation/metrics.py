@@ -15,13 +15,15 @@ def iou(predicted: Mask, true: Mask) -> float:
 
 
 def average_precision(predicted: Mask, true: Mask) -> float:
-    """Return the pixel-wise average precision of a binary mask, 0 to 1.
+    """
+    Return the pixel-wise average precision of a binary mask, 0 to 1.
 
     precision * recall + (1 - recall) * prevalence: what scikit-learn's average_precision_score
     gives for scores of 0 and 1. Of an empty truth it is 0, as there.
     """
-    return _average_precision(np.count_nonzero(predicted & true), np.count_nonzero(predicted),
-                              np.count_nonzero(true), true.size)
+    return _average_precision(int(np.count_nonzero(predicted & true)),
+                              int(np.count_nonzero(predicted)),
+                              int(np.count_nonzero(true)), true.size)
 
 
 def _average_precision(both: int, predicted: int, true: int, size: int) -> float:
@@ -33,7 +35,8 @@ def _average_precision(both: int, predicted: int, true: int, size: int) -> float
 
 @dataclass
 class LayerScore:
-    """Sums for one layer over a set of images; three ways to reduce them.
+    """
+    Sums for one layer over a set of images; three ways to reduce them.
 
     mean    over the images that hold the layer (the main figure)
     zeroed  over all images, those without the layer scored 0
@@ -75,7 +78,8 @@ class LayerScore:
 
 
 def match(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> list[tuple[int, int, float]]:
-    """Return pairs (predicted, true, IOU) of masks [N, height, width], the best pairs first.
+    """
+    Return pairs (predicted, true, IOU) of masks [N, height, width], the best pairs first.
 
     Greedy, each mask once, whatever its layer; pairs that do not overlap are left out.
     """
@@ -85,7 +89,7 @@ def match(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> list[tuple[i
     b = true.reshape(len(true), -1).astype(np.float32)
     both = a @ b.T
     scores = both / np.maximum(a.sum(1)[:, None] + b.sum(1)[None] - both, 1)
-    pairs = []
+    pairs: list[tuple[int, int, float]] = []
     for flat in np.argsort(-scores, axis=None, kind='stable'):
         i, j = np.unravel_index(flat, scores.shape)
         if scores[i, j] <= 0:

@@ -1,7 +1,7 @@
 """Pictures for people: layers side by side, hypotheses, uncertainty. All uint8 RGB."""
 
-import colorsys
 from collections.abc import Sequence
+import colorsys
 from dataclasses import replace
 
 import cv2
@@ -23,7 +23,8 @@ def colour(index: int) -> tuple[int, int, int]:
 
 
 def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rgb:
-    """Return the image with its objects' amodal masks, of one layer or, front on top, of all.
+    """
+    Return the image with its objects' amodal masks, of one layer or, front on top, of all.
 
     Hidden parts are outlined but not filled when all layers are drawn.
     """
@@ -77,7 +78,8 @@ def _sheet(rows: Sequence[Sequence[tuple[str, Rgb]]]) -> Rgb:
     columns = 4 if max(len(row) for row in rows) > 3 else 3
     wrapped = [row[i:i + columns] for row in rows for i in range(0, len(row), columns)]
     height, width = wrapped[0][0][1].shape[:2]
-    sheet = np.full((len(wrapped) * (height + CAPTION), columns * (width + 4) - 4, 3), 255, np.uint8)
+    size = (len(wrapped) * (height + CAPTION), columns * (width + 4) - 4, 3)
+    sheet = np.full(size, 255, np.uint8)
     for y, row in enumerate(wrapped):
         for x, (caption, panel) in enumerate(row):
             top, left = y * (height + CAPTION), x * (width + 4)
@@ -90,15 +92,17 @@ def _sheet(rows: Sequence[Sequence[tuple[str, Rgb]]]) -> Rgb:
 def _fitted(image: Rgb) -> Rgb:
     height = max(1, round(image.shape[0] * PANEL / image.shape[1]))
     shrinks = image.shape[1] > PANEL
-    return cv2.resize(image, (PANEL, height),
-                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    resized = cv2.resize(image, (PANEL, height),
+                         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)
 
 
 def _scaled(scene: LayeredScene, height: int, width: int) -> LayeredScene:
     """Return the scene at another size; objects that vanish in it are left out."""
     def resized(mask: Mask) -> Mask:
-        return cv2.resize(mask.astype(np.uint8) * 255, (width, height),
-                          interpolation=cv2.INTER_LINEAR) > 127
+        grey = cv2.resize(mask.astype(np.uint8) * 255, (width, height),
+                          interpolation=cv2.INTER_LINEAR)
+        return np.asarray(grey > 127, bool)
 
     objects = []
     for item in scene.objects:

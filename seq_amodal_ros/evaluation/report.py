@@ -1,7 +1,7 @@
 """Run a segmenter over samples and say how well it did."""
 
-import time
 from collections.abc import Callable, Iterable
+import time
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ Segment = Callable[[NDArray[np.uint8]], LayeredScene]
 
 
 def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
-    """Return {'layers': [...], 'objects': {...}, 'images': n, 'seconds_per_image': s}.
+    """
+    Return {'layers': [...], 'objects': {...}, 'images': n, 'seconds_per_image': s}.
 
     Figures are in percent; metrics.py says how each is reduced. Raises DatasetError, naming the
     picture, for one whose size is not its masks', or if there are no samples.

@@ -1,12 +1,13 @@
-"""The second layout: one folder a layer, <image>_<layer>/{image.png,mask.png,newmask.png}.
+"""
+The second layout: one folder a layer, <image>_<layer>/{image.png,mask.png,newmask.png}.
 
 mask.png is the union of the layer's amodal masks, newmask.png the cumulative mask before it; the
 last folder of an image holds a blank mask.png (Alg. 1's step N + 1).
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from seq_amodal_ros.scene import cumulative_masks
 
 
 def samples(folder: Path, limit: int | None = None) -> Iterator[Sample]:
-    """Yield the samples of a folder: its layer masks, each as one object.
+    """
+    Yield the samples of a folder: its layer masks, each as one object.
 
     Raises DatasetError, naming the folder, for a gap in the layers, a missing file, masks of
     different sizes, or a cumulative mask that is not the union of the layers before.

@@ -1,4 +1,5 @@
-"""The image player: publishes a folder of pictures as a camera would, round and round.
+"""
+The image player: publishes a folder of pictures as a camera would, round and round.
 
 Publishes  image (sensor_msgs/Image rgb8) and image/compressed (sensor_msgs/CompressedImage,
            the file's own bytes), best effort, stamped with the time of publishing
@@ -7,8 +8,8 @@ Publishes  image (sensor_msgs/Image rgb8) and image/compressed (sensor_msgs/Comp
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image

@@ -1,4 +1,5 @@
-"""The perception node: images in, layered amodal masks out.
+"""
+The perception node: images in, layered amodal masks out.
 
 Subscribes  image (sensor_msgs/Image) or image/compressed (sensor_msgs/CompressedImage)
 Publishes   ~/masks       seq_amodal_ros/LayeredAmodalMasks, the answer
@@ -12,15 +13,15 @@ A managed (lifecycle) node: configure loads the weights, activate starts work, c
 Callbacks only store the newest frame; a worker thread does the rest.
 """
 
+from collections.abc import Callable
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 from rcl_interfaces.msg import SetParametersResult
+import rclpy
 from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -180,7 +181,7 @@ class PerceptionNode(LifecycleNode):
     def _on_mismatch(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
         self._mismatch = (f'{event.total_count} publishers of the image offer a quality of service '
                           f'that this node does not take ({event.last_policy_kind}); set '
-                          'qos_overrides or the camera\'s reliability')
+                          'qos_overrides or the reliability of the camera')
         self.get_logger().warning(self._mismatch)
 
     def _diagnose(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:

@@ -1,4 +1,5 @@
-"""The top-layer picker: a grasp planner's side of the topic, as small as it can be.
+"""
+The top-layer picker: a grasp planner's side of the topic, as small as it can be.
 
 Subscribes  image (sensor_msgs/Image) and masks (seq_amodal_ros/LayeredAmodalMasks), matched by
             their stamp
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import rclpy
 from message_filters import Subscriber, TimeSynchronizer
 from rcl_interfaces.msg import ParameterDescriptor
+import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from sensor_msgs.msg import Image
