@@ -31,11 +31,10 @@ HAS_ROS = bool(os.environ.get('ROS_DISTRO'))
 # their own; the wheel as a whole is NVIDIA's, so each machine downloads it and keeps the parts).
 TOOLS_WHEEL = 'isaacsim-ros2==6.2.0.0'
 TOOLS_FOLDER = 'isaacsim/exts/isaacsim.ros2.core/jazzy/'
-TOOLS = ('ament_flake8', 'ament_lint', 'ament_lint_cmake', 'ament_pep257',
-         'diagnostic_updater', 'launch', 'launch_ros', 'launch_testing', 'launch_testing_ros',
-         'launch_xml', 'launch_yaml', 'message_filters', 'osrf_pycommon', 'ros2cli', 'ros2doctor',
-         'ros2node', 'ros2param', 'ros2pkg', 'ros2run',
-         'ros2service', 'ros2topic', 'rosidl_runtime_py', 'tf2_ros')
+TOOLS = ('ament_flake8', 'ament_lint', 'ament_lint_cmake', 'ament_pep257', 'diagnostic_updater',
+         'launch', 'launch_ros', 'launch_xml', 'launch_yaml', 'message_filters', 'osrf_pycommon',
+         'ros2cli', 'ros2doctor', 'ros2node', 'ros2param', 'ros2pkg', 'ros2run', 'ros2service',
+         'ros2topic', 'rosidl_runtime_py', 'tf2_ros')
 # Interface packages whose .msg and .srv files lie there too, and what those refer to; they are
 # generated anew, for this Python.
 INTERFACES = {'vision_msgs': ('std_msgs', 'geometry_msgs'),

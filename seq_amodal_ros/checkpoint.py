@@ -13,11 +13,10 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-import torch
-from torch import nn, Tensor
-
 from seq_amodal_ros import denoisers
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
+import torch
+from torch import nn, Tensor
 
 WEIGHTS = Path(__file__).with_name('weights')
 DEFAULT = 'default'

@@ -13,7 +13,6 @@ from pathlib import Path
 import sys
 
 from PIL import Image
-
 from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from seq_amodal_ros.scene import (
     AmodalObject,
     bounding_box,

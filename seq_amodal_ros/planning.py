@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-
 from seq_amodal_ros.scene import AmodalObject, LayeredScene, Mask
 
 

@@ -216,7 +216,7 @@ class LayeredScene:
 
     @property
     def depth(self) -> int:
-        """Number of layers."""
+        """Return the number of layers."""
         return max((item.layer for item in self.objects), default=0)
 
     def __getitem__(self, object_id: int) -> AmodalObject:

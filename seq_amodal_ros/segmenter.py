@@ -11,15 +11,14 @@ import os
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-import torch
-from torch import Tensor
-
 from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.scene import LayeredScene, Mask
 from seq_amodal_ros.sequential import Layer, Probability, segment_layers, StopRules
+import torch
+from torch import Tensor
 
 
 class DeviceError(ValueError):
@@ -106,8 +105,8 @@ class Segmenter:
             raise ValueError('the image must be uint8 [height, width, 3] and not empty, got '
                              f'{image.dtype} {list(image.shape)}')
         settings = self.settings
-        return scene_from_layers(self.layers(image, settings), *image.shape[:2],
-                                 settings.min_area)
+        height, width = image.shape[:2]
+        return scene_from_layers(self.layers(image, settings), height, width, settings.min_area)
 
     @torch.inference_mode()
     def layers(self, image: NDArray[np.uint8], settings: Settings) -> list[Layer]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
 from seq_amodal_ros.scene import Mask
 
 Probability = NDArray[np.float32]
@@ -46,7 +45,7 @@ class Layer:
 
     @property
     def mask(self) -> Mask:
-        """The layer's amodal mask, bool [S, S]."""
+        """Return the layer's amodal mask, bool [S, S]."""
         return self.chosen > 0.5
 
     def joined(self, other: 'Layer') -> 'Layer':

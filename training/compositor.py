@@ -12,10 +12,10 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional
-
 from training.cutouts import Cutouts
 
 MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1)
+MIN_OVERLAP = 10  # pixels at 64 x 64; in a smaller contact nobody sees which lies on top
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Compositor:
         """
         Mix `sources` by `weights`; scenes are `side` pixels a side and hold `objects`.
 
-        `objects` is (fewest, most); hidden ones are left out of the scene afterwards.
+        `objects` is (fewest, most); unclear ones are left out of the scene afterwards.
 
         Raises ValueError for empty sources or weights that do not match them.
         """
@@ -79,7 +79,8 @@ class Compositor:
         wanted = self._integers(self.objects[0], self.objects[1] + 1, (batch, 1))
         alive = torch.arange(self.objects[1], device=self.device) < wanted
         masks = (rgba[:, :, 3] >= 0.5) & alive[..., None, None]
-        masks, alive = drop_hidden(masks, MIN_VISIBLE * (self.side / 64) ** 2)
+        pixel = (self.side / 64) ** 2
+        masks, alive = drop_unclear(masks, MIN_VISIBLE * pixel, MIN_OVERLAP * pixel)
         rgba[:, :, 3] *= alive[..., None, None]
         return Scenes(self._composed(rgba), masks, layers_of(masks))
 
@@ -174,20 +175,24 @@ def _shrunk(mask: Tensor, size: int) -> Tensor:
     return (functional.adaptive_avg_pool2d(mask.float(), size) >= 0.5).float()
 
 
-def drop_hidden(masks: Tensor, least: float) -> tuple[Tensor, Tensor]:
+def drop_unclear(masks: Tensor, min_visible: float, min_overlap: float) -> tuple[Tensor, Tensor]:
     """
-    Take out objects that show fewer than `least` pixels; return masks and bool [B, N] kept.
+    Take out objects that no one could label; return masks and bool [B, N] kept.
 
-    masks bool [B, N, S, S] from front to back. One walk from front to back is exact: an object
-    taken out no longer hides what lies behind it.
+    These show fewer than `min_visible` pixels, or graze an object before them: they overlap it in
+    some, but fewer than `min_overlap` pixels. masks bool [B, N, S, S] from front to back. One walk
+    from front to back is exact: an object taken out no longer hides what lies behind it.
     """
     covered = torch.zeros_like(masks[:, 0])
-    kept = []
+    flat = masks.flatten(2).float()
+    overlaps = flat @ flat.transpose(1, 2)
+    alive = torch.zeros(masks.shape[:2], dtype=torch.bool, device=masks.device)
     for i in range(masks.shape[1]):
         visible = (masks[:, i] & ~covered).sum(dim=(1, 2))
-        kept.append(visible >= max(least, 1))
-        covered = covered | (masks[:, i] & kept[-1][:, None, None])
-    alive = torch.stack(kept, dim=1)
+        before = overlaps[:, i, :i]
+        grazes = ((before > 0) & (before < min_overlap) & alive[:, :i]).any(dim=1)
+        alive[:, i] = (visible >= max(min_visible, 1)) & ~grazes
+        covered = covered | (masks[:, i] & alive[:, i, None, None])
     return masks & alive[..., None, None], alive
 
 

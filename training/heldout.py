@@ -15,10 +15,9 @@ import sys
 
 import numpy as np
 from PIL import Image
-from tqdm import trange
-
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
+from tqdm import trange
 from training.compositor import Compositor
 from training.config import DEFAULT, read_config
 from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
@@ -48,7 +47,8 @@ def _scene(masks: np.ndarray, layers: np.ndarray) -> LayeredScene:
     order = np.argsort(layers, kind='stable')
     masks, layers = masks[order], layers[order]
     occluders = direct_occluders(list(masks), list(layers))
-    return LayeredScene(*masks.shape[1:], tuple(
+    height, width = masks.shape[1:]
+    return LayeredScene(height, width, tuple(
         AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in lying_on))
         for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, occluders), start=1)))
 

@@ -18,15 +18,14 @@ from pathlib import Path
 import signal
 import time
 
+from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
+from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-
-from seq_amodal_ros.checkpoint import save_checkpoint
-from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
-from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 from training.compositor import Compositor, Scenes
 from training.config import DEFAULT, read_config, TrainConfig
 from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
@@ -43,7 +42,8 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
     few-step sampling starts, are drawn more often.
     """
     scene, target, covered = scenes.samples(model.mask_size)
-    pyramid = tuple(level[scene] for level in model.encode(scenes.image))
+    image = scenes.image.contiguous(memory_format=torch.channels_last)
+    pyramid = tuple(level[scene] for level in model.encode(image))
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
@@ -104,6 +104,7 @@ class Run:
             self._start_from_imagenet()
         self.model.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.model.encoder.freeze_early()
         encoder = list(self.model.encoder.parameters())
         known = {id(parameter) for parameter in encoder}
         rest = [p for p in self.model.parameters() if id(p) not in known]

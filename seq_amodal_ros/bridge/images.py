@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
-
 from seq_amodal_ros.bridge.messages import byte_array
 
 Rgb = NDArray[np.uint8]
@@ -70,8 +69,8 @@ def convert(message: Any) -> Rgb:
     size = np.dtype(dtype).itemsize
     rows = np.frombuffer(message.data, np.uint8, message.height * message.step)
     rows = rows.reshape(message.height, message.step)[:, :message.width * channels * size]
-    order = '>' if message.is_bigendian else '<'
-    pixels = np.ascontiguousarray(rows).view(np.dtype(dtype).newbyteorder(order)).astype(dtype)
+    stored = np.dtype(dtype).newbyteorder('>' if message.is_bigendian else '<')
+    pixels: NDArray = np.ascontiguousarray(rows).view(stored).astype(dtype)
     pixels = pixels.reshape(message.height, message.width, channels)
     if code is not None:
         pixels = cv2.cvtColor(pixels, code)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-
 from seq_amodal_ros.bridge.messages import byte_array, generated
 from seq_amodal_ros.scene import bounding_box, Box, Mask, MaskError
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-
 from seq_amodal_ros.bridge.masks import MAX_PIXELS, pack, unpack
 from seq_amodal_ros.bridge.messages import generated
 from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene, MaskError

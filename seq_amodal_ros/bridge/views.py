@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from seq_amodal_ros.bridge.scenes import bounding_box_2d
 from seq_amodal_ros.scene import LayeredScene
 

@@ -81,6 +81,11 @@ class EfficientNetLite0(nn.Module):
                     features[stride] = x
         return features
 
+    def freeze_early(self) -> None:
+        """Keep the filters up to stride 4 as they are: edges and colours, half of a step's time."""
+        for part in (self._conv_stem, self._bn0, *self._blocks[:TAPS[4] + 1]):
+            part.requires_grad_(False)
+
     def load_imagenet(self, path: str) -> None:
         """Load published ImageNet weights (a .pth file of tensors); the classifier is left out."""
         state = torch.load(path, map_location='cpu', weights_only=True)

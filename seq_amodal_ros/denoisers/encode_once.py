@@ -11,11 +11,10 @@ It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 from dataclasses import asdict, dataclass
 import math
 
+from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
-
-from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 
 Pyramid = tuple[Tensor, Tensor, Tensor]
 

@@ -10,10 +10,9 @@ A network that predicts the noise instead is turned into such a function by `x0_
 
 from collections.abc import Callable
 
+from seq_amodal_ros.diffusion.schedules import trailing
 import torch
 from torch import Tensor
-
-from seq_amodal_ros.diffusion.schedules import trailing
 
 Predict = Callable[[Tensor, int, Tensor], Tensor]
 Sampler = Callable[[Predict, Tensor, Tensor, int, 'torch.Generator | None'], Tensor]

@@ -20,7 +20,7 @@ def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Tensor
 
 def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
     """
-    Return alpha_bar [steps] that falls as a squared cosine (Nichol and Dhariwal 2021, Eq. 17).
+    Return alpha_bar, float [steps], a squared cosine: Nichol and Dhariwal (2021), Eq. 17.
 
     Its last value is practically zero, so sampling may start from pure noise in few steps.
     """

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
-
 from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionCycleError
 
 MAX_PIXELS = 1 << 26

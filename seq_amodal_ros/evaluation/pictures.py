@@ -7,7 +7,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from seq_amodal_ros.scene import LayeredScene, Mask
 
 Rgb = NDArray[np.uint8]

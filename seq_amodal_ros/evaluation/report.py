@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
-
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample
 from seq_amodal_ros.evaluation.metrics import LayerScore, ObjectScore
 from seq_amodal_ros.scene import LayeredScene
+from tqdm import tqdm
 
 Segment = Callable[[NDArray[np.uint8]], LayeredScene]
 

@@ -12,7 +12,6 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample
 from seq_amodal_ros.scene import cumulative_masks
 

@@ -13,10 +13,9 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header
-
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
+from std_msgs.msg import Header
 
 FORMATS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
 

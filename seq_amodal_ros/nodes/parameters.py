@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields, replace
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.segmenter import Settings
 

@@ -29,8 +29,6 @@ from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Detection2DArray
-
 from seq_amodal_ros.bridge import views
 from seq_amodal_ros.bridge.images import decode_compressed, decode_image, encode_image, ImageError
 from seq_amodal_ros.bridge.scenes import message_class, scene_to_message
@@ -39,6 +37,7 @@ from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter
+from vision_msgs.msg import Detection2DArray
 
 RESULTS = QoSProfile(depth=1)  # reliable: a planner must not miss an answer
 TRANSPORTS: dict[str, tuple[type, str, Callable]] = {

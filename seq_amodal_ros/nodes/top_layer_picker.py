@@ -16,7 +16,6 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from sensor_msgs.msg import Image
-
 from seq_amodal_ros.bridge.images import decode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.evaluation.pictures import overview

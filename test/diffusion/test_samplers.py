@@ -1,0 +1,82 @@
+"""Samplers against diffusers and against denoisers that know the answer."""
+
+from diffusers import DDIMScheduler, DDPMScheduler
+import pytest
+from seq_amodal_ros.diffusion import samplers, schedules
+import torch
+
+
+def truth():
+    """Return a mask of -1 and 1."""
+    mask = -torch.ones(2, 1, 8, 8)
+    mask[:, :, 2:6, 3:7] = 1
+    return mask
+
+
+@pytest.mark.parametrize('t', [1, 10, 500, 999])
+def test_the_ancestral_step_is_that_of_ddpm(t):
+    # The paper's Eq. 9 prints 1 / sqrt(alpha_bar_t); only 1 / sqrt(alpha_t) agrees.
+    generator = torch.Generator().manual_seed(t)
+    x_t, noise = (torch.randn(1, 1, 8, 8, generator=generator) for _ in range(2))
+    scheduler = DDPMScheduler(beta_schedule='linear', clip_sample=False)
+    theirs = scheduler.step(noise, t, x_t, generator=torch.Generator().manual_seed(7))
+    fresh = torch.randn(x_t.shape, generator=torch.Generator().manual_seed(7))
+    ours = samplers.ancestral_step(x_t, noise, schedules.linear(), t, fresh)
+    assert torch.allclose(ours, theirs.prev_sample, atol=1e-3)  # theirs rounds in float32
+
+
+def test_the_last_ancestral_step_adds_no_noise():
+    x_t, noise = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4)
+    steps = [samplers.ancestral_step(x_t, noise, schedules.linear(), 0, torch.full_like(x_t, f))
+             for f in (0.0, 9.0)]
+    assert torch.equal(*steps)
+
+
+@pytest.mark.parametrize('steps', [2, 4, 8])
+def test_ddim_is_that_of_diffusers(steps):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 1, 8, 8, generator=generator)
+
+    def predict(x_t, t, before):
+        return torch.tanh(x_t * 2 + t / 1000)
+
+    scheduler = DDIMScheduler(beta_schedule='linear', prediction_type='sample', clip_sample=False,
+                              timestep_spacing='trailing', set_alpha_to_one=True)
+    scheduler.set_timesteps(steps)
+    x_t = noise
+    for t in scheduler.timesteps:
+        x_t = scheduler.step(predict(x_t, int(t), None), t, x_t).prev_sample
+    ours = samplers.ddim(predict, noise, schedules.linear(), steps)
+    assert torch.allclose(ours, x_t, atol=1e-4)
+
+
+@pytest.mark.parametrize('name, steps', [('ddim', 1), ('ddim', 4), ('ancestral', 100)])
+def test_a_denoiser_that_knows_the_mask_leads_every_sampler_to_it(name, steps):
+    alpha_bar = schedules.linear(100) if name == 'ancestral' else schedules.cosine()
+    result = samplers.SAMPLERS[name](lambda x_t, t, before: truth(), torch.randn(2, 1, 8, 8),
+                                     alpha_bar, steps, torch.Generator().manual_seed(0))
+    assert torch.allclose(result, truth(), atol=0.05)
+
+
+def test_the_denoiser_sees_its_own_last_estimate():
+    seen = []
+
+    def predict(x_t, t, before):
+        seen.append(before.mean().item())
+        return torch.full_like(x_t, len(seen))
+
+    samplers.ddim(predict, torch.randn(1, 1, 4, 4), schedules.cosine(), 3)
+    assert seen == [0, 1, 2]
+
+
+def test_noise_and_mask_follow_from_each_other():
+    x_t, noise = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 4, 4)
+    x0 = samplers.x0_from_noise(x_t, noise, 0.3)
+    assert torch.allclose(samplers.noise_from_x0(x_t, x0, 0.3), noise, atol=1e-5)
+    assert torch.allclose(schedules.add_noise(x0, noise, torch.tensor([0.3])), x_t, atol=1e-5)
+
+
+def test_the_ancestral_sampler_refuses_to_skip_steps():
+    with pytest.raises(ValueError, match='use the ddim sampler for fewer'):
+        samplers.ancestral(lambda x_t, t, before: x_t, torch.randn(1, 1, 4, 4),
+                           schedules.linear(), 50)

@@ -1,0 +1,50 @@
+"""Noise schedules against their equations and against diffusers."""
+
+from diffusers import DDPMScheduler
+import pytest
+from seq_amodal_ros.diffusion import schedules
+import torch
+
+
+def test_linear_is_the_schedule_of_ddpm():
+    theirs = DDPMScheduler(num_train_timesteps=1000, beta_schedule='linear').alphas_cumprod
+    assert torch.allclose(schedules.linear(1000), theirs.double(), atol=1e-6)
+
+
+def test_cosine_is_the_schedule_of_improved_ddpm():
+    theirs = DDPMScheduler(num_train_timesteps=1000, beta_schedule='squaredcos_cap_v2')
+    assert torch.allclose(schedules.cosine(1000), theirs.alphas_cumprod.double(), atol=1e-6)
+
+
+@pytest.mark.parametrize('name', schedules.SCHEDULES)
+def test_signal_only_falls(name):
+    alpha_bar = schedules.SCHEDULES[name]()
+    assert (alpha_bar[1:] < alpha_bar[:-1]).all()
+    assert 0 < alpha_bar[-1] < alpha_bar[0] < 1
+
+
+def test_noising_mixes_mask_and_noise_by_eq_8():
+    mask, noise = torch.ones(2, 1, 2, 2), torch.full((2, 1, 2, 2), 3.0)
+    noised = schedules.add_noise(mask, noise, torch.tensor([0.64, 0.0]))
+    assert torch.allclose(noised[0], torch.tensor(0.8 + 0.6 * 3))
+    assert torch.equal(noised[1], noise[1])
+
+
+def test_noising_agrees_with_diffusers():
+    scheduler = DDPMScheduler(beta_schedule='linear')
+    mask, noise = torch.rand(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    times = torch.tensor([0, 400, 999])
+    ours = schedules.add_noise(mask, noise, schedules.linear()[times])
+    assert torch.allclose(ours, scheduler.add_noise(mask, noise, times), atol=1e-5)
+
+
+@pytest.mark.parametrize('steps, expected', [
+    (1, [999]), (2, [999, 499]), (4, [999, 749, 499, 249]), (1000, list(range(999, -1, -1)))])
+def test_trailing_steps_start_at_pure_noise(steps, expected):
+    assert schedules.trailing(1000, steps) == expected
+
+
+@pytest.mark.parametrize('steps', [0, 1001])
+def test_impossible_numbers_of_steps_are_refused(steps):
+    with pytest.raises(ValueError, match=f'steps must lie in 1 to 1000, got {steps}'):
+        schedules.trailing(1000, steps)

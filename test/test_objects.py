@@ -1,0 +1,95 @@
+"""From layers to objects: connected parts, fragments, doubles, hypotheses, occluders."""
+
+import numpy as np
+from seq_amodal_ros.objects import scene_from_layers
+from seq_amodal_ros.sequential import Layer
+
+SIZE = 32
+
+
+def squares(*corners, side=8):
+    """Return a probability map that is 1 in squares at (row, column)."""
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    for row, column in corners:
+        mask[row:row + side, column:column + side] = 1
+    return mask
+
+
+def layer(chosen, *others):
+    """Return a layer whose hypotheses are the chosen mask and others."""
+    return Layer(chosen, np.array([chosen, *others]))
+
+
+def found(*layers, size=SIZE):
+    """Return the scene of layers at `size` pixels a side."""
+    return scene_from_layers(list(layers), size, size, min_area=10)
+
+
+def test_connected_parts_of_a_layer_are_its_objects():
+    scene = found(layer(squares((0, 0), (20, 20))))
+    assert [item.layer for item in scene.objects] == [1, 1]
+    assert sorted(item.box for item in scene.objects) == [(0, 0, 8, 8), (20, 20, 8, 8)]
+
+
+def test_an_object_lies_under_what_overlaps_it_on_lower_layers():
+    scene = found(layer(squares((0, 0), (20, 20))), layer(squares((4, 4))))
+    under = next(item for item in scene.objects if item.layer == 2)
+    occluder = next(item for item in scene.objects if item.box[:2] == (0, 0))
+    assert under.occluders == (occluder.id,)
+    assert scene.visible_fraction(under) == 48 / 64
+
+
+def test_fragments_go():
+    chosen = squares((0, 0))
+    chosen[20:23, 20:23] = 1
+    assert len(found(layer(chosen)).objects) == 1
+
+
+def test_a_wholly_hidden_object_is_never_claimed():
+    front = squares((0, 0), side=20)
+    assert [item.layer for item in found(layer(front), layer(squares((4, 4)))).objects] == [1]
+
+
+def test_the_same_object_on_two_layers_is_one():
+    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 3), side=12)))
+    assert len(scene.objects) == 1
+
+
+def test_each_object_gets_its_share_of_a_hypothesis_that_merges_two():
+    chosen = squares((8, 2), (8, 20))
+    merged = chosen.copy()
+    merged[8:16, 2:28] = 1
+    scene = found(layer(chosen, merged))
+    left = next(item for item in scene.objects if item.box.x == 2)
+    assert (left.hypotheses[0] == left.mask).all()
+    columns = np.flatnonzero(left.hypotheses[1].any(axis=0))
+    assert (columns[0], columns[-1]) == (2, 14)
+
+
+def test_a_hypothesis_without_the_object_is_empty_and_lowers_the_score():
+    chosen = squares((0, 0), (20, 20))
+    scene = found(layer(chosen, squares((20, 20))))
+    scores = {item.box[:2]: item.score for item in scene.objects}
+    assert scores == {(0, 0): 0.5, (20, 20): 1.0}
+    missed = next(item for item in scene.objects if item.box.x == 0)
+    assert not missed.hypotheses[1].any()
+
+
+def test_masks_come_at_image_scale():
+    scene = scene_from_layers([layer(squares((0, 0)))], 48, 64, min_area=10)
+    box = scene.objects[0].box
+    assert (scene.height, scene.width) == (48, 64)
+    assert (box.width, box.height) == (16, 12)
+
+
+def test_ids_count_in_pick_order():
+    scene = found(layer(squares((0, 0), (20, 20))), layer(squares((4, 4))),
+                  layer(squares((8, 8))))
+    assert [item.id for item in scene.objects] == [1, 2, 3, 4]
+    assert [item.layer for item in scene.objects] == [1, 1, 2, 3]
+
+
+def test_a_layer_whose_objects_all_went_leaves_no_gap():
+    hidden = layer(squares((2, 2), side=4))
+    scene = found(layer(squares((0, 0), side=12)), hidden, layer(squares((8, 8), side=12)))
+    assert [item.layer for item in scene.objects] == [1, 2]

@@ -1,0 +1,54 @@
+"""What a planner is told."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.planning import graspable_region, must_move_first, pick_order
+from seq_amodal_ros.scene import AmodalObject, LayeredScene
+
+
+def square(row, column, side=10):
+    """Return a mask with a square in it."""
+    mask = np.zeros((40, 40), bool)
+    mask[row:row + side, column:column + side] = True
+    return mask
+
+
+def item(object_id, layer, mask, occluders=(), *others):
+    """Return an object with its mask and others as hypotheses."""
+    return AmodalObject(object_id, layer, mask, np.array([mask, *others]), 0.9, occluders)
+
+
+SCENE = LayeredScene(40, 40, (
+    item(4, 1, square(30, 30)), item(7, 1, square(0, 0)), item(2, 2, square(5, 5), (7,)),
+    item(3, 3, square(10, 10), (2,))))
+
+
+def test_what_nothing_lies_on_comes_first():
+    assert [o.layer for o in pick_order(SCENE)] == [1, 1, 2, 3]
+
+
+def test_whatever_lies_on_an_object_moves_first_in_an_order_that_works():
+    assert must_move_first(SCENE, 3) == [7, 2]
+    assert must_move_first(SCENE, 4) == []
+
+
+def test_the_graspable_region_is_visible_and_inside():
+    region = graspable_region(SCENE, 2, margin=2)
+    visible = SCENE.visible_mask(SCENE[2])
+    assert region.any()
+    assert not (region & ~visible).any()
+    assert not region[5, 12]
+
+
+def test_what_a_hypothesis_doubts_is_not_touched():
+    half = square(0, 0)
+    half[:, 5:] = False
+    scene = LayeredScene(40, 40, (item(1, 1, square(0, 0), (), half),))
+    region = graspable_region(scene, 1, margin=1)
+    assert region.any()
+    assert not region[:, 5:].any()
+
+
+def test_an_unknown_object_is_named():
+    with pytest.raises(KeyError, match='no object 99'):
+        must_move_first(SCENE, 99)

@@ -1,0 +1,113 @@
+"""Layer order and cumulative masks, checked against Eq. 1-3 by hand."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+from seq_amodal_ros import scene
+from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene
+
+
+def block(rows, columns, shape=(8, 12)):
+    """Return a mask that is set in a rectangle of rows and columns."""
+    mask = np.zeros(shape, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+def item(object_id, layer, mask, occluders=(), hypotheses=None, score=1.0):
+    """Return an object whose only hypothesis is its mask."""
+    hypotheses = mask[None] if hypotheses is None else hypotheses
+    return AmodalObject(object_id, layer, mask, hypotheses, score, occluders)
+
+
+# Three in a row, each under the one before, and one that stands alone.
+STACK = np.array([block((0, 4), (0, 4)), block((2, 6), (2, 6)), block((4, 8), (4, 8)),
+                  block((0, 2), (10, 12))])
+
+
+def test_nearer_objects_occlude_those_they_overlap():
+    z = scene.occlusion_matrix(STACK)
+    assert [tuple(pair) for pair in np.argwhere(z)] == [(1, 0), (2, 1)]
+
+
+def test_layer_is_one_more_than_the_deepest_occluder():
+    assert scene.occlusion_layers(scene.occlusion_matrix(STACK)).tolist() == [1, 2, 3, 1]
+
+
+def test_object_under_two_chains_takes_the_longer():
+    z = np.zeros((4, 4), bool)
+    z[3, 0] = z[3, 2] = z[2, 1] = z[1, 0] = True
+    assert scene.occlusion_layers(z).tolist() == [1, 2, 3, 4]
+
+
+@given(st.integers(1, 9), st.randoms(use_true_random=False))
+def test_eq_2_holds_for_any_order(count, random):
+    front_first = np.array([[random.random() < 0.4 for _ in range(count)] for _ in range(count)])
+    z = np.tril(front_first, -1)
+    shuffled = random.sample(range(count), count)
+    z = z[np.ix_(shuffled, shuffled)]
+    layers = scene.occlusion_layers(z)
+    for i in range(count):
+        assert layers[i] == 1 + max((layers[j] for j in np.flatnonzero(z[i])), default=0)
+
+
+def test_a_ring_of_occluders_is_refused_by_name():
+    z = np.zeros((4, 4), bool)
+    z[1, 2] = z[2, 3] = z[3, 1] = z[0, 1] = True
+    with pytest.raises(scene.OcclusionCycleError, match='object 1 is occluded by object 2 is '
+                       'occluded by object 3 is occluded by object 1'):
+        scene.occlusion_layers(z)
+
+
+def test_cumulative_mask_is_the_union_of_all_lower_layers():
+    layered = scene.layer_masks(STACK, np.array([1, 2, 3, 1]))
+    assert (layered[0] == STACK[0] | STACK[3]).all()
+    covered = scene.cumulative_masks(layered)
+    assert len(covered) == 4
+    assert not covered[0].any()
+    assert (covered[2] == STACK[0] | STACK[3] | STACK[1]).all()
+
+
+def test_visible_mask_is_the_amodal_mask_minus_what_lies_in_front():
+    made = LayeredScene(8, 12, (item(1, 1, STACK[0]), item(2, 2, STACK[1], (1,))))
+    assert made.visible_fraction(made[1]) == 1
+    assert (made.visible_mask(made[2]) == STACK[1] & ~STACK[0]).all()
+    assert made.visible_fraction(made[2]) == 12 / 16
+    assert (made.cumulative_mask(2) == STACK[0]).all()
+
+
+def test_uncertainty_is_highest_where_half_of_the_hypotheses_disagree():
+    two = np.array([block((0, 4), (0, 4)), block((0, 4), (0, 8))])
+    made = LayeredScene(8, 12, (item(1, 1, two[0], hypotheses=two),))
+    assert (made.uncertainty() == (two[0] ^ two[1])).all()
+
+
+def test_box_of_a_mask():
+    assert scene.bounding_box(block((2, 5), (3, 11))) == Box(3, 2, 8, 3)
+    assert scene.bounding_box(np.zeros((4, 4), bool)) == Box(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize('mask, reason', [
+    (np.zeros((2, 3, 1), bool), r'object 7: a mask must be \[height, width\]'),
+    (np.full((8, 12), 2, np.uint8), 'object 7: a mask holds only 0 and 1'),
+    (np.zeros((4, 4), bool), 'object 7: mask is 4x4, the image is 12x8'),
+])
+def test_malformed_masks_are_refused_by_name(mask, reason):
+    with pytest.raises(scene.MaskError, match=reason):
+        scene.check_mask(mask, 'object 7', (8, 12))
+
+
+@pytest.mark.parametrize('objects, reason', [
+    ((item(1, 1, STACK[0]), item(1, 1, STACK[3])), 'object 1: the id is used twice'),
+    ((item(2, 2, STACK[1], (1,)),), 'object 2: occluder 1 is not in the scene'),
+    ((item(1, 1, STACK[0]), item(2, 1, STACK[1], (1,))), 'occluder 1 must lie on a lower layer'),
+])
+def test_scenes_that_cannot_be_are_refused_by_name(objects, reason):
+    with pytest.raises(scene.SceneError, match=reason):
+        LayeredScene(8, 12, objects)
+
+
+def test_an_object_needs_a_mask():
+    with pytest.raises(scene.MaskError, match='object 3: its amodal mask is empty'):
+        item(3, 1, np.zeros((4, 4), bool))

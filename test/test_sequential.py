@@ -1,0 +1,105 @@
+"""Alg. 2, rule by rule, with samplers that answer from a list."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.sequential import representative, segment_layers, StopRules
+
+SIZE = 16
+
+
+def square(row, column, side=4):
+    """Return a probability map that is 1 in a square."""
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[row:row + side, column:column + side] = 1
+    return mask
+
+
+def answers(*rounds):
+    """Return a sampler that gives the rounds in turn, then blank masks, and what it was given."""
+    given, left = [], list(rounds)
+
+    def sample(cumulative):
+        given.append(cumulative.copy())
+        masks = left.pop(0) if left else [np.zeros((SIZE, SIZE), np.float32)]
+        return np.array(masks)
+
+    return sample, given
+
+
+def test_each_layer_is_sampled_given_the_union_of_those_before():
+    first, second = square(0, 0), square(2, 2)
+    sample, given = answers([first], [second])
+    layers = segment_layers(sample, SIZE, StopRules())
+    assert len(layers) == 2
+    assert (layers[0].chosen == first).all()
+    assert (layers[1].chosen == second).all()
+    assert not given[0].any()
+    assert (given[1] == (first > 0)).all()
+    assert (given[2] == (first + second > 0)).all()
+
+
+def test_the_mask_nearest_to_the_mean_of_the_non_null_ones_is_chosen():
+    masks = np.array([np.zeros((SIZE, SIZE)), square(0, 0), square(0, 1), square(0, 3)]) > 0
+    assert representative(masks) == 2
+
+
+def test_null_masks_do_not_pull_the_mean():
+    # With the two null masks in the mean the small one would win.
+    small, large, larger = square(0, 0, 3), square(0, 0, 7), square(0, 0, 8)
+    null = np.zeros((SIZE, SIZE))
+    assert representative(np.array([null, null, small, large, larger]) > 0) == 3
+
+
+def test_all_null_has_no_representative():
+    assert representative(np.zeros((3, SIZE, SIZE), bool)) is None
+
+
+def test_it_stops_when_all_masks_are_empty():
+    sample, given = answers()
+    assert segment_layers(sample, SIZE, StopRules()) == []
+    assert len(given) == 1
+
+
+def test_it_stops_below_the_smallest_area():
+    sample, _ = answers([square(0, 0)], [square(2, 2, 3)])
+    assert len(segment_layers(sample, SIZE, StopRules(min_area=10))) == 1
+    sample, _ = answers([square(0, 0)], [square(2, 2, 3)])
+    assert len(segment_layers(sample, SIZE, StopRules(min_area=9))) == 2
+
+
+def test_it_stops_at_the_largest_number_of_layers():
+    sample, given = answers(*([square(i, i)] for i in range(10)))
+    assert len(segment_layers(sample, SIZE, StopRules(max_layers=3))) == 3
+    assert len(given) == 3
+
+
+def test_a_mask_that_does_not_touch_the_previous_layer_joins_it():
+    sample, given = answers([square(0, 0)], [square(8, 8)], [square(10, 10)])
+    layers = segment_layers(sample, SIZE, StopRules())
+    assert len(layers) == 2
+    assert (layers[0].mask == (square(0, 0) + square(8, 8) > 0)).all()
+    assert (layers[1].mask == (square(10, 10) > 0)).all()
+    assert (given[2] == layers[0].mask).all()
+
+
+def test_joining_is_bounded():
+    corners = iter(range(1000))
+
+    def never_touching(cumulative):
+        i = next(corners)
+        return square(5 * (i % 3), 5 * (i // 3 % 3))[None]
+
+    rules = StopRules(max_layers=4)
+    assert len(segment_layers(never_touching, SIZE, rules)) <= 4
+    assert next(corners) <= 2 * rules.max_layers
+
+
+def test_all_hypotheses_are_kept():
+    sample, _ = answers([square(0, 0), square(0, 1), np.zeros((SIZE, SIZE), np.float32)])
+    assert segment_layers(sample, SIZE, StopRules())[0].hypotheses.shape == (3, SIZE, SIZE)
+
+
+@pytest.mark.parametrize('name', ['max_layers', 'min_area'])
+def test_rules_that_cannot_hold_are_refused_by_name(name):
+    with pytest.raises(ValueError, match=f'{name} must be at least 1, got 0'):
+        StopRules(**{name: 0})
