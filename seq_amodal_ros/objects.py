@@ -12,6 +12,7 @@ from seq_amodal_ros.scene import (
     direct_occluders,
     LayeredScene,
     Mask,
+    occlusion_layers,
 )
 from seq_amodal_ros.sequential import Layer, Probability
 
@@ -34,6 +35,8 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
     Connected parts of a layer's mask become objects. Left out is what shows less than `min_area`
     pixels (counted on the layers' grid): fragments and wholly hidden objects, which nobody can
     know; and what was found on a lower layer already (intersection over union >= SAME_OBJECT).
+    Layers are then counted anew by Eq. 2, object by object: what was found late but lies under
+    nothing is on layer 1.
     """
     found: list[_Found] = []
     covered = np.zeros((height, width), bool)
@@ -95,20 +98,18 @@ def _agreement(mask: Mask, hypotheses: NDArray[np.bool_]) -> float:
 
 
 def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
-    """Return the scene in pick order: by layer, the most visible first."""
-    layer_of = _dense([part.layer for part in found])
+    """Return the scene in pick order: by layer (Eq. 2), within it the most visible first."""
+    masks = [part.mask for part in found]
+    lying_on = direct_occluders(masks, [part.layer for part in found])
+    layers = occlusion_layers(np.array([[j in above for j in range(len(found))]
+                                        for above in lying_on], bool).reshape(-1, len(found)))
     unordered = LayeredScene(height, width, tuple(
-        AmodalObject(i, layer_of[part.layer], part.mask, part.hypotheses,
-                     _agreement(part.mask, part.hypotheses))
-        for i, part in enumerate(found, start=1)))
+        AmodalObject(i, int(layer), part.mask, part.hypotheses,
+                     _agreement(part.mask, part.hypotheses), tuple(j + 1 for j in above))
+        for i, (part, layer, above) in enumerate(zip(found, layers, lying_on), start=1)))
     ordered = sorted(unordered.objects,
                      key=lambda item: (item.layer, -unordered.visible_fraction(item)))
-    occluders = direct_occluders([item.mask for item in ordered], [item.layer for item in ordered])
+    new_id = {item.id: i for i, item in enumerate(ordered, start=1)}
     return LayeredScene(height, width, tuple(
-        replace(item, id=i, occluders=tuple(j + 1 for j in lying_on))
-        for i, (item, lying_on) in enumerate(zip(ordered, occluders), start=1)))
-
-
-def _dense(layers: list[int]) -> dict[int, int]:
-    """Return new numbers 1, 2, ... for the layers that still hold an object."""
-    return {layer: i for i, layer in enumerate(sorted(set(layers)), start=1)}
+        replace(item, id=new_id[item.id], occluders=tuple(sorted(new_id[j] for j in item.occluders)))
+        for item in ordered))

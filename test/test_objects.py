@@ -89,6 +89,12 @@ def test_ids_count_in_pick_order():
     assert [item.layer for item in scene.objects] == [1, 1, 2, 3]
 
 
+def test_an_object_found_late_that_lies_under_nothing_is_on_layer_1():
+    scene = found(layer(squares((0, 0))), layer(squares((4, 4), (20, 20))))
+    assert {item.box[:2]: item.layer for item in scene.objects} == {
+        (0, 0): 1, (4, 4): 2, (20, 20): 1}
+
+
 def test_a_layer_whose_objects_all_went_leaves_no_gap():
     hidden = layer(squares((2, 2), side=4))
     scene = found(layer(squares((0, 0), side=12)), hidden, layer(squares((8, 8), side=12)))

@@ -145,6 +145,8 @@ class PerceptionNode(LifecycleNode):
             except ImageError as error:
                 self._reject(f'image refused: {error}')
             except Exception as error:  # the node must outlive any frame; the reason is shown
+                if not self.context.ok():
+                    return  # shut down in the middle of a frame
                 self._reject(f'frame failed: {type(error).__name__}: {error}')
 
     def _reject(self, reason: str) -> None:
