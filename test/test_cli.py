@@ -1,0 +1,60 @@
+"""seq-amodal as a user calls it: files in, files out, one clear line when something is wrong."""
+
+import json
+
+import numpy as np
+from PIL import Image
+import pytest
+from seq_amodal_ros.cli import main
+from seq_amodal_ros.evaluation.amodal_coco import samples
+
+
+def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, tmp_path, capsys):
+    pictures = [str(photographs / name) for name in ('fruits.jpg', 'smarties.png')]
+    assert main(['predict', *pictures, '--out', str(tmp_path), '--device', 'cpu']) == 0
+    assert Image.open(tmp_path / 'fruits.layers.png').width > 600
+    assert (tmp_path / 'smarties.layers.png').is_file()
+    found = list(samples(tmp_path / 'annotations.json'))
+    assert [sample.path.name for sample in found] == ['fruits.jpg', 'smarties.png']
+    assert sum(len(sample.masks) for sample in found) >= 2
+    assert 'pick' in capsys.readouterr().out
+
+
+def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, capsys):
+    out = tmp_path / 'out.json'
+    assert main(['evaluate', '--coco', str(composed / 'annotations.json'), '--limit', '3',
+                 '--k', '2', '--steps', '1', '--device', 'cpu', '--json', str(out)]) == 0
+    result = json.loads(out.read_text())
+    assert (result['k'], result['steps'], result['images']) == (2, 1, 3)
+    assert {'layer', 'iou', 'ap', 'images'} <= set(result['layers'][0])
+    assert result['seconds_per_image'] > 0
+    assert 'recall' in result['objects']
+    assert 'layer  images' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('arguments, reason', [
+    (['predict', 'nowhere.png'], 'nowhere.png'),
+    (['predict', 'a/x.png', 'b/x.png'], 'overwrite each other'),
+    (['predict', 'x.png', '--k', '0'], 'hypotheses must lie in 1 to 64'),
+    (['predict', 'x.png', '--weights', 'best'], "weights 'best'"),
+    (['predict', 'x.png', '--device', 'cuda:77'], 'cuda:77'),
+    (['evaluate'], '--coco'),
+    (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
+    (['evaluate', '--sas', 'nowhere'], 'nowhere'),
+])
+def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert reason in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_broken_picture_is_named_before_anything_is_written(tmp_path, capsys):
+    good, bad = tmp_path / 'good.png', tmp_path / 'bad.png'
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(good)
+    bad.write_bytes(good.read_bytes()[:60])
+    out = tmp_path / 'out'
+    assert main(['predict', str(good), str(bad), '--out', str(out)]) == 2
+    assert 'bad.png: not a readable picture' in capsys.readouterr().err
+    assert not out.exists()

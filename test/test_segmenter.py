@@ -1,0 +1,88 @@
+"""The public object: images in, scenes out, the same for the same seed."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.segmenter import choose_device, DeviceError, Segmenter, Settings
+import torch
+
+
+@pytest.fixture(scope='module')
+def segmenter():
+    """Return the shipped weights on the CPU."""
+    return Segmenter.load(device='cpu')
+
+
+@pytest.fixture(scope='module')
+def image(composed):
+    """Return a composed scene of several objects."""
+    return load_image(composed / 'images' / '00003.png')
+
+
+def same(a, b):
+    """Return whether two scenes hold the same objects, masks and hypotheses."""
+    return len(a.objects) == len(b.objects) and all(
+        x.layer == y.layer and (x.mask == y.mask).all() and (x.hypotheses == y.hypotheses).all()
+        for x, y in zip(a.objects, b.objects))
+
+
+def test_the_scene_has_the_size_of_the_image_and_k_hypotheses(segmenter, image):
+    segmenter.settings = Settings(hypotheses=2)
+    wide = np.ascontiguousarray(image[:150])
+    scene = segmenter.segment(wide)
+    assert (scene.height, scene.width) == wide.shape[:2]
+    assert scene.objects
+    assert all(len(item.hypotheses) == 2 for item in scene.objects)
+
+
+def test_equal_seeds_give_equal_scenes(segmenter, image):
+    segmenter.settings = Settings(seed=3)
+    assert same(segmenter.segment(image), segmenter.segment(image))
+
+
+def test_other_seeds_give_other_hypotheses(segmenter, image):
+    scenes = []
+    for seed in (1, 2):
+        segmenter.settings = Settings(seed=seed)
+        scenes.append(segmenter.segment(image))
+    assert not same(*scenes)
+
+
+def test_max_layers_bounds_the_scene(segmenter, image):
+    segmenter.settings = Settings(max_layers=1)
+    assert segmenter.segment(image).depth == 1
+
+
+def test_trained_weights_find_what_lies_on_top(segmenter, composed):
+    # An untrained network or a mix-up of channels scores near 0 here.
+    segmenter.settings = Settings()
+    overlap = []
+    for sample in samples(composed / 'annotations.json'):
+        truth = sample.masks[sample.layers == 1].any(axis=0)
+        answer = segmenter.segment(load_image(sample.path)).layer_mask(1)
+        overlap.append((truth & answer).sum() / (truth | answer).sum())
+    assert np.mean(overlap) > 0.6
+
+
+@pytest.mark.parametrize('bad', [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8),
+                                 np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
+def test_other_arrays_are_refused_with_type_and_shape(segmenter, bad):
+    with pytest.raises(ValueError, match=rf'uint8 \[height, width, 3\].*{bad.dtype}'):
+        segmenter.segment(bad)
+
+
+@pytest.mark.parametrize('setting, value', [('hypotheses', 0), ('hypotheses', 65), ('steps', 1001),
+                                            ('max_layers', 0), ('min_area', 0), ('seed', -1)])
+def test_settings_out_of_range_are_named(setting, value):
+    with pytest.raises(ValueError, match=f'{setting} must lie in .*got {value}'):
+        Settings(**{setting: value})
+
+
+def test_auto_takes_cuda_where_there_is_one():
+    assert choose_device('auto').type == ('cuda' if torch.cuda.is_available() else 'cpu')
+
+
+@pytest.mark.parametrize('name', ['gpu', 'cuda:99', 'mps'])
+def test_devices_that_are_not_there_are_named(name):
+    with pytest.raises(DeviceError, match=f"device '{name}'"):
+        choose_device(name)
