@@ -13,7 +13,7 @@ demo:
 	scripts/env python scripts/demo.py
 
 test: lint
-	scripts/env python -m pytest -q --durations 5 test
+	scripts/env python -m pytest -c .ci/pytest.ini --rootdir . -q --durations 5 test
 
 bench:
 	scripts/env python scripts/bench.py

@@ -1,0 +1,85 @@
+"""Amodal COCO is written and read back; what is wrong with a file is said with the annotation."""
+
+import json
+
+import numpy as np
+from PIL import Image
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import (
+    DatasetError,
+    load_image,
+    samples,
+    write_amodal_coco,
+)
+from seq_amodal_ros.scene import AmodalObject, LayeredScene
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Return the path of a data set of one image, two objects, one under the other."""
+    front, back = np.zeros((2, 10, 12), bool)
+    front[1:5, 1:5], back[3:8, 3:8] = True, True
+    scene = LayeredScene(10, 12, (AmodalObject(1, 1, front, front[None], 1.0),
+                                  AmodalObject(2, 2, back, back[None], 1.0, (1,))))
+    Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save(tmp_path / 'a.png')
+    path = tmp_path / 'annotations.json'
+    write_amodal_coco(path, {'a.png': scene})
+    return path
+
+
+def edit(path, change):
+    """Apply `change` to the file's content."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_masks_and_layers_come_back(dataset):
+    sample, = samples(dataset)
+    assert sample.layers.tolist() == [1, 2]
+    assert sample.masks.sum(axis=(1, 2)).tolist() == [16, 25]
+    assert sample.masks[0, 1:5, 1:5].all()
+
+
+def test_layers_follow_from_the_occluders_where_they_are_missing(dataset):
+    edit(dataset, lambda c: [a.pop('layer') for a in c['annotations']])
+    assert next(samples(dataset)).layers.tolist() == [1, 2]
+
+
+def test_polygons_are_read(dataset):
+    def to_polygon(content):
+        content['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, 5, 1, 5]]
+    edit(dataset, to_polygon)
+    assert next(samples(dataset)).masks[0].sum() == 16
+
+
+@pytest.mark.parametrize('change, reason', [
+    (lambda c: c.pop('images'), "'images' must be a list"),
+    (lambda c: c['images'][0].pop('height'), "image 1: 'height' is missing"),
+    (lambda c: c['images'][0].update(height=11), 'annotation 1: mask is 12x10, the image is 12x11'),
+    (lambda c: c['images'][0].update(file_name='b.png'), 'image 1: no file .*b.png'),
+    (lambda c: c['annotations'][1].update(image_id=9), 'annotation 2: unknown image_id 9'),
+    (lambda c: c['annotations'][0].update(segmentation=7), 'annotation 1: segmentation is neither'),
+    (lambda c: c['annotations'][0].update(segmentation=[[1, 1, 2]]), 'three or more points'),
+    (lambda c: c['annotations'][0].update(occluded_by=[2]), 'occlusion cycle: .*annotation 2'),
+    (lambda c: c['annotations'][1].update(occluded_by=[7]), 'annotation 2: occluded_by names 7'),
+    (lambda c: c['annotations'][1].update(layer=3), 'annotation 2: layer 3 contradicts'),
+])
+def test_what_is_wrong_is_said_with_file_and_annotation(dataset, change, reason):
+    edit(dataset, change)
+    with pytest.raises(DatasetError, match=rf'annotations\.json: .*{reason}'):
+        list(samples(dataset))
+
+
+def test_truncated_json_is_named(dataset):
+    dataset.write_text(dataset.read_text()[:-20])
+    with pytest.raises(DatasetError, match=r'annotations\.json: cannot be read as JSON'):
+        list(samples(dataset))
+
+
+def test_pictures_are_turned_upright(tmp_path):
+    turned = Image.fromarray(np.zeros((4, 8, 3), np.uint8))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / 'turned.jpg', exif=exif)
+    assert load_image(tmp_path / 'turned.jpg').shape == (8, 4, 3)

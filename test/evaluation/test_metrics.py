@@ -1,0 +1,55 @@
+"""Scores agree with scikit-learn; reductions are those that the docstrings state."""
+
+from hypothesis import assume, given, settings
+from hypothesis.extra import numpy as arrays
+import numpy as np
+import pytest
+from seq_amodal_ros.evaluation.metrics import average_precision, iou, LayerScore, match, ObjectScore
+from sklearn.metrics import average_precision_score, jaccard_score
+
+MASK = arrays.arrays(bool, (5, 7))
+
+
+@given(MASK, MASK)
+@settings(deadline=None)
+def test_scores_are_those_of_scikit_learn(predicted, true):
+    assume(true.any())
+    assert iou(predicted, true) == pytest.approx(jaccard_score(true.ravel(), predicted.ravel()))
+    assert average_precision(predicted, true) == pytest.approx(
+        average_precision_score(true.ravel(), predicted.ravel()))
+
+
+def rows(*chosen):
+    """Return a 4 x 4 mask with these rows set."""
+    mask = np.zeros((4, 4), bool)
+    mask[list(chosen)] = True
+    return mask
+
+
+def test_the_three_reductions_of_a_layer():
+    score = LayerScore()
+    score.add(rows(0), rows(0, 1))        # 0.5
+    score.add(rows(0), rows(0))           # 1
+    score.add(rows(2, 3), rows())         # lacks the layer: only pixels count
+    result = score.result(all_images=4)
+    assert result['images'] == 2
+    assert result['iou'] == 75
+    assert result['iou_zeroed'] == 37.5
+    assert result['iou_pooled'] == pytest.approx(100 * 8 / 20)
+
+
+def test_matching_takes_the_best_pairs_once():
+    predicted = np.array([rows(0, 1), rows(0)])
+    true = np.array([rows(0, 1), rows(1), rows(3)])
+    assert match(predicted, true) == [(0, 0, 1.0)]  # what overlaps 1 is taken already
+
+
+def test_objects_count_whatever_their_layer():
+    score = ObjectScore()
+    score.add(np.array([rows(0), rows(2)]), np.array([1, 1]),
+              np.array([rows(0), rows(2), rows(3)]), np.array([1, 2, 1]))
+    result = score.result()
+    assert result['recall'] == pytest.approx(200 / 3)
+    assert result['precision'] == 100
+    assert result['right_layer'] == 50
+    assert result['iou'] == pytest.approx(200 / 3)

@@ -1,0 +1,56 @@
+"""An oracle scores 100, a blind one 0; so the figures mean something."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError, Sample, samples
+from seq_amodal_ros.evaluation.report import evaluate, table
+from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
+
+
+def truth(sample):
+    """Return the sample's truth as a scene."""
+    height, width = sample.masks.shape[1:]
+    occluders = direct_occluders(list(sample.masks), list(sample.layers))
+    return LayeredScene(height, width, tuple(
+        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in above))
+        for i, mask, layer, above in zip(count(1), sample.masks, sample.layers, occluders)))
+
+
+def test_an_oracle_scores_100_everywhere(composed):
+    data = list(samples(composed / 'annotations.json'))
+    answers = iter(truth(sample) for sample in data)
+    result = evaluate(data, lambda image: next(answers))
+    assert result['images'] == len(data)
+    assert len(result['layers']) > 1
+    for row in result['layers']:
+        assert row['iou'] == row['ap'] == row['iou_pooled'] == 100
+    objects = result['objects']
+    assert objects['recall'] == objects['precision'] == objects['right_layer'] == 100
+
+
+def test_one_that_sees_nothing_scores_0(composed):
+    data = list(samples(composed / 'annotations.json'))
+    result = evaluate(data, lambda image: LayeredScene(*image.shape[:2], ()))
+    assert [row['iou'] for row in result['layers']] == [0] * len(result['layers'])
+    assert result['objects']['recall'] == 0
+
+
+def test_the_table_shows_every_layer(composed):
+    data = list(samples(composed / 'annotations.json'))
+    result = evaluate(data, lambda image: LayeredScene(*image.shape[:2], ()))
+    lines = table({**result, 'steps': 2, 'k': 3, 'device': 'cpu', 'weights': 'w'}).splitlines()
+    assert len(lines) == 1 + len(result['layers']) + 2
+
+
+def test_a_picture_of_another_size_is_named(composed):
+    sample = next(samples(composed / 'annotations.json'))
+    cut = Sample(sample.path, sample.masks[:, :-1], sample.layers)
+    with pytest.raises(DatasetError, match=r'00000\.png: picture is 256x256, its masks are'):
+        evaluate([cut], lambda image: LayeredScene(*image.shape[:2], ()))
+
+
+def test_no_samples_are_an_error():
+    with pytest.raises(DatasetError, match='empty'):
+        evaluate([], lambda image: LayeredScene(*np.shape(image)[:2], ()))

@@ -1,0 +1,44 @@
+"""The layout of one folder a layer is written and read back; faults are named."""
+
+import numpy as np
+from PIL import Image
+import pytest
+from seq_amodal_ros.evaluation import sas
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with one image of two layers."""
+    layered = np.zeros((2, 6, 8), bool)
+    layered[0, 1:3, 1:3], layered[1, 2:5, 2:5] = True, True
+    sas.write(tmp_path, 'scene', np.zeros((6, 8, 3), np.uint8), layered)
+    return tmp_path
+
+
+def test_the_last_folder_is_the_blank_step(folder):
+    assert sorted(path.name for path in folder.iterdir()) == ['scene_1', 'scene_2', 'scene_3']
+    assert not np.array(Image.open(folder / 'scene_3' / 'mask.png')).any()
+
+
+def test_layers_come_back(folder):
+    sample, = sas.samples(folder)
+    assert sample.layers.tolist() == [1, 2]
+    assert sample.masks.sum(axis=(1, 2)).tolist() == [4, 9]
+
+
+def test_a_gap_in_the_layers_is_named(folder):
+    (folder / 'scene_2').rename(folder / 'scene_5')
+    with pytest.raises(DatasetError, match=r'scene: layers \[1, 3, 5\] leave a gap'):
+        list(sas.samples(folder))
+
+
+def test_a_wrong_cumulative_mask_is_named(folder):
+    Image.fromarray(np.zeros((6, 8), np.uint8)).save(folder / 'scene_2' / 'newmask.png')
+    with pytest.raises(DatasetError, match=r'newmask\.png is not the union'):
+        list(sas.samples(folder))
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(DatasetError, match='no folder named <image>_<layer>'):
+        list(sas.samples(tmp_path))

@@ -1,0 +1,53 @@
+"""Cutouts are read, split by class and variety, and drawn."""
+
+import numpy as np
+import pytest
+import torch
+from training.cutouts import CutoutError, procedural_cutouts, read_cutouts, SIDE, split
+
+
+def save(path, **changes):
+    """Write four cutouts of two classes and three varieties."""
+    rgba = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 4), dtype=np.uint8)
+    content = {'rgba': rgba, 'label': np.array([0, 0, 1, 1]),
+               'class_names': np.array(['apple', 'pear']),
+               'variety': np.array(['apple red', 'apple green', 'pear', 'pear']), **changes}
+    np.savez(path, **{key: value for key, value in content.items() if value is not None})
+    return path
+
+
+def test_cutouts_come_at_one_size(tmp_path):
+    cutouts = read_cutouts(save(tmp_path / 'fruit.npz'))
+    assert cutouts.rgba.shape == (4, 4, SIDE, SIDE)
+    assert cutouts.classes == ('apple', 'apple', 'pear', 'pear')
+
+
+def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
+    cutouts = read_cutouts(save(tmp_path / 'fruit.npz'))
+    train, varieties, classes = split(cutouts, ['pear'], ['apple red', 'pear'])
+    assert train.varieties == ('apple green',)
+    assert varieties.varieties == ('apple red',)
+    assert classes.classes == ('pear', 'pear')
+
+
+@pytest.mark.parametrize('changes, reason', [
+    ({'rgba': None}, r'fruit\.npz: not a file of cutouts'),
+    ({'rgba': np.zeros((4, 20, 20, 3), np.uint8)}, 'rgba must be uint8'),
+    ({'label': np.array([0, 0, 1])}, '4 pictures, 3 labels'),
+    ({'label': np.array([{}, {}, {}, {}])}, 'not a file of cutouts'),
+])
+def test_malformed_files_are_named(tmp_path, changes, reason):
+    with pytest.raises(CutoutError, match=reason):
+        read_cutouts(save(tmp_path / 'fruit.npz', **changes))
+
+
+def test_drawn_objects_differ_and_fill_some_of_their_square():
+    drawn = procedural_cutouts(30, torch.Generator().manual_seed(0)).rgba
+    share = (drawn[:, 3] >= 128).float().mean(dim=(1, 2))
+    assert 0.05 < share.min() and share.max() < 0.95
+    assert len({picture.numpy().tobytes() for picture in drawn}) == 30
+
+
+def test_equal_seeds_draw_equal_objects():
+    first, second = (procedural_cutouts(5, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first.rgba, second.rgba)

@@ -1,0 +1,60 @@
+"""Training runs, learns, resumes where it stopped and exports weights that load."""
+
+import pytest
+from seq_amodal_ros.checkpoint import load_checkpoint
+import torch
+from training import train
+from training.config import DEFAULT
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Return a config of three tiny steps."""
+    text = DEFAULT.read_text()
+    for key, value in {'steps': 3, 'scenes_per_step': 2, 'procedural': 20, 'warmup': 1}.items():
+        line = next(line for line in text.splitlines() if line.startswith(f'{key}:'))
+        text = text.replace(line, f'{key}: {value}')
+    path = tmp_path / 'tiny.yaml'
+    path.write_text(text)
+    return path
+
+
+def state(folder):
+    """Return a run's saved state."""
+    return torch.load(folder / 'state.pt', weights_only=True)
+
+
+def test_a_run_exports_weights_that_load(config, tmp_path):
+    folder = tmp_path / 'run'
+    assert train.main(['--run', str(folder), '--config', str(config), '--device', 'cpu']) == 0
+    loaded = load_checkpoint(folder / 'weights.safetensors')
+    assert loaded.training['steps'] == 3
+    assert loaded.training['sources'] == {'procedural': 20}
+    assert list(folder.glob('events.*'))
+
+
+def test_a_stopped_run_resumes(config, tmp_path):
+    folder = tmp_path / 'run'
+    command = ['--run', str(folder), '--config', str(config), '--device', 'cpu']
+    assert train.main([*command, '--minutes', '0']) == 0
+    assert state(folder)['step'] == 0
+    assert train.main(command) == 0
+    assert state(folder)['step'] == 3
+    before = state(folder)['average']
+    assert train.main(command) == 0  # nothing left to do
+    assert all(torch.equal(value, before[name])
+               for name, value in state(folder)['average'].items())
+
+
+def test_the_average_follows_at_its_pace():
+    mean, now = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(mean.weight, 0.0)
+    torch.nn.init.constant_(now.weight, 1.0)
+    train.update_average(mean, now, decay=0.75)
+    assert mean.weight.item() == 0.25
+
+
+def test_missing_cutouts_are_named(tmp_path, caplog):
+    assert train.main(['--cutouts', str(tmp_path / 'no.npz'), '--run', str(tmp_path / 'r')]) == 2
+    assert 'no.npz' in caplog.text
+    assert not (tmp_path / 'r').exists()
