@@ -1,0 +1,14 @@
+"""The whole chain as `make demo` runs it: played, segmented, planned on, drawn; ends by itself."""
+
+import subprocess
+
+
+def test_the_demonstration_draws_every_scene_and_ends(composed, tmp_path):
+    done = subprocess.run(
+        ['ros2', 'launch', 'seq_amodal_ros', 'demo.launch.py', 'scenes:=2',
+         f'folders:=["{composed / "images"}"]', f'pictures:={tmp_path}'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['scene_001.png', 'scene_002.png']
+    assert 'pick 1 (layer 1' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert done.returncode == 0, done.stdout

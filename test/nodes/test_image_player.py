@@ -1,0 +1,29 @@
+"""The player publishes a folder's pictures in turn, raw and compressed."""
+
+import pytest
+from rclpy.parameter import Parameter
+from seq_amodal_ros.bridge.images import decode_compressed, decode_image
+from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.nodes.image_player import ImagePlayer, pictures_in
+from sensor_msgs.msg import CompressedImage, Image
+
+
+def test_pictures_come_in_turn_with_stamps_and_frame(graph, peer, composed, wait_until):
+    folder = composed / 'images'
+    peer.listen(Image, 'image', best_effort=True)
+    peer.listen(CompressedImage, 'image/compressed', best_effort=True)
+    graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(folder)]),
+                                           Parameter('rate', value=5.0)]))
+    assert wait_until(lambda: peer.heard['image'] and peer.heard['image/compressed'])
+    message = peer.heard['image'][0]
+    known = [load_image(path) for path in sorted(folder.iterdir())]
+    assert any((decode_image(message) == picture).all() for picture in known)
+    assert message.header.frame_id == 'camera_optical_frame'
+    assert message.header.stamp.sec > 0
+    compressed = decode_compressed(peer.heard['image/compressed'][0])
+    assert any((compressed == picture).all() for picture in known)
+
+
+def test_a_folder_without_pictures_is_named(tmp_path):
+    with pytest.raises(ValueError, match=f'{tmp_path.name}.*no .jpg'):
+        pictures_in([str(tmp_path)])

@@ -1,0 +1,43 @@
+"""Every parameter is described, ranged, and the same in code and in config/perception.yaml."""
+
+from pathlib import Path
+
+import pytest
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from seq_amodal_ros.nodes import parameters
+from seq_amodal_ros.segmenter import Settings
+import yaml
+
+CONFIG = Path(__file__).parents[2] / 'config' / 'perception.yaml'
+
+
+def test_the_shipped_file_holds_every_parameter_at_its_default():
+    content = yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']
+    assert content == {name: described.default for name, described in
+                       {**parameters.FIXED, **parameters.SAMPLING}.items()}
+
+
+def test_declared_parameters_are_described_and_give_the_settings(graph):
+    node = graph(Node('some_node'))
+    parameters.declare(node)
+    for name in (*parameters.FIXED, *parameters.SAMPLING):
+        assert node.describe_parameter(name).description, name
+    assert parameters.settings_of(node) == Settings()
+
+
+def test_changes_apply_to_the_settings_they_name():
+    after = parameters.changed(Settings(), [Parameter('steps', value=4)])
+    assert after == Settings(steps=4)
+
+
+@pytest.mark.parametrize('name, value, configured, reason', [
+    ('weights', 'other', True, 'clean it up first'),
+    ('transport', 'theora', False, 'one of raw, compressed'),
+    ('weights', 'other', False, ''),
+    ('steps', 4, True, ''),
+])
+def test_what_cannot_change_now_is_refused(name, value, configured, reason):
+    answer = parameters.refusal([Parameter(name, value=value)], configured)
+    assert reason in answer
+    assert bool(answer) == bool(reason)

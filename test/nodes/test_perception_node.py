@@ -1,0 +1,192 @@
+"""The node on a real graph: images in, masks out, and nothing that comes in brings it down."""
+
+import threading
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
+import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from seq_amodal_ros.bridge.images import encode_image
+from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
+from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.nodes.perception_node import PerceptionNode
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
+
+MASKS = '/perception/masks'
+
+
+@pytest.fixture
+def node(graph):
+    """Return an unconfigured perception node in the graph."""
+    return graph(PerceptionNode())
+
+
+@pytest.fixture
+def active(node):
+    """Return a node at work."""
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    return node
+
+
+@pytest.fixture
+def planner(peer):
+    """Return a peer that hears the masks."""
+    peer.listen(message_class(), MASKS)
+    return peer
+
+
+@pytest.fixture(scope='module')
+def pixels(composed):
+    """Return a composed scene, 256 x 256."""
+    return load_image(composed / 'images' / '00003.png')
+
+
+def image(pixels, number=0):
+    """Return pixels as a camera's message; `number` is its stamp in seconds."""
+    header = Header(frame_id='camera_optical_frame')
+    header.stamp.sec = number
+    return encode_image(pixels, header)
+
+
+def test_every_image_gets_its_masks_under_its_own_header(active, planner, pixels, wait_until):
+    planner.say('image', image(pixels, 42))
+    assert wait_until(lambda: planner.heard[MASKS])
+    answer = planner.heard[MASKS][0]
+    scene = message_to_scene(answer)
+    assert (answer.header.stamp.sec, answer.header.frame_id) == (42, 'camera_optical_frame')
+    assert (scene.height, scene.width) == (256, 256)
+    assert scene.objects
+    assert answer.model.startswith('default@')
+
+
+def test_compressed_images_are_segmented_too(node, planner, pixels, wait_until):
+    node.set_parameters([Parameter('transport', value='compressed')])
+    node.trigger_configure()
+    node.trigger_activate()
+    data = cv2.imencode('.png', pixels[..., ::-1])[1].tobytes()
+    planner.say('image/compressed', CompressedImage(format='png', data=data))
+    assert wait_until(lambda: planner.heard[MASKS])
+    assert planner.heard[MASKS][0].objects
+
+
+@pytest.mark.parametrize('bad', [
+    Image(height=4, width=4, encoding='32FC1', step=16, data=bytes(64)),
+    Image(height=0, width=0, encoding='rgb8'),
+    Image(height=480, width=640, encoding='rgb8', step=1920, data=bytes(100)),
+], ids=['encoding', 'empty', 'short'])
+def test_a_bad_image_is_reported_and_the_next_one_segmented(active, planner, pixels, wait_until,
+                                                            bad):
+    planner.listen_to_log()
+    planner.say('image', bad)
+    assert wait_until(lambda: any('/image: image refused' in log.msg
+                                  for log in planner.heard['/rosout']))
+    planner.say('image', image(pixels, 1))
+    assert wait_until(lambda: planner.heard[MASKS])
+    assert planner.heard[MASKS][0].header.stamp.sec == 1
+
+
+def test_errors_come_at_most_once_a_second(active, planner, wait_until):
+    planner.listen_to_log()
+    bad = Image(height=4, width=4, encoding='rubbish', step=4, data=bytes(16))
+    for _ in range(40):
+        planner.say('image', bad)
+    assert wait_until(lambda: planner.heard['/rosout'])
+    wait_until(lambda: False, 0.5)
+    times = [log.stamp.sec + log.stamp.nanosec / 1e9 for log in planner.heard['/rosout']
+             if 'refused' in log.msg]
+    assert all(later - earlier >= 0.9 for earlier, later in zip(times, times[1:]))
+
+
+def test_only_the_newest_of_waiting_images_is_segmented(active, planner, pixels, wait_until):
+    gate, busy = threading.Event(), threading.Event()
+    segment = active._segmenter.segment
+
+    def held(image):
+        busy.set()
+        gate.wait(30)
+        return segment(image)
+
+    active._segmenter.segment = held
+    planner.say('image', image(pixels, 1))
+    assert busy.wait(30)
+    for number in (2, 3, 4):
+        planner.say('image', image(pixels, number))
+    assert wait_until(lambda: active._slot.received == 4)
+    gate.set()
+    assert wait_until(lambda: len(planner.heard[MASKS]) == 2)
+    assert [m.header.stamp.sec for m in planner.heard[MASKS]] == [1, 4]
+    assert active._slot.replaced == 2
+
+
+def test_sampling_changes_while_the_node_runs(active, planner, pixels, wait_until):
+    result, = active.set_parameters([Parameter('hypotheses', value=2)])
+    assert result.successful
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: planner.heard[MASKS])
+    assert {len(item.hypotheses) for item in planner.heard[MASKS][0].objects} == {2}
+
+
+@pytest.mark.parametrize('name, value, reason', [
+    ('hypotheses', 65, 'range'), ('steps', 0, 'range'), ('weights', 'other', 'configured')])
+def test_wrong_parameters_are_refused_with_a_reason(active, name, value, reason):
+    result, = active.set_parameters([Parameter(name, value=value)])
+    assert not result.successful
+    assert reason in result.reason
+
+
+@pytest.mark.parametrize('name, value', [('weights', 'nowhere.safetensors'),
+                                         ('device', 'cuda:99')])
+def test_a_node_that_cannot_start_says_why_and_can_be_mended(node, planner, wait_until, name,
+                                                             value):
+    planner.listen_to_log()
+    good = node.get_parameter(name)
+    node.set_parameters([Parameter(name, value=value)])
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert wait_until(lambda: any('cannot configure' in log.msg and value in log.msg
+                                  for log in planner.heard['/rosout']))
+    node.set_parameters([good])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_an_inactive_node_lets_go_of_the_camera_and_comes_back(active, planner, pixels,
+                                                               wait_until):
+    active.trigger_deactivate()
+    assert active.count_subscribers('image') == 0
+    active.trigger_activate()
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: planner.heard[MASKS])
+
+
+def test_plain_views_follow_the_masks(active, planner, pixels, wait_until):
+    topics = {'/perception/label_map': Image, '/perception/top_layer': Image,
+              '/perception/detections': Detection2DArray, '/perception/overlay': Image}
+    for topic, kind in topics.items():
+        planner.listen(kind, topic)
+        assert wait_until(lambda topic=topic: active.count_subscribers(topic))
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: all(planner.heard[topic] for topic in topics))
+    labels = planner.heard['/perception/label_map'][0]
+    seen = set(np.frombuffer(labels.data, np.uint16).tolist()) - {0}
+    ids = {int(d.id) for d in planner.heard['/perception/detections'][0].detections}
+    assert labels.encoding == 'mono16' and seen <= ids
+
+
+def test_diagnostics_count_what_came_and_what_was_refused(active, planner, pixels, wait_until):
+    planner.listen(DiagnosticArray, '/diagnostics')
+    planner.say('image', image(pixels))
+    planner.say('image', Image(height=4, width=4, encoding='rubbish', step=4, data=bytes(16)))
+
+    def counted():
+        for array in planner.heard['/diagnostics']:
+            for status in array.status:
+                values = {pair.key: pair.value for pair in status.values}
+                if values.get('frames refused') == '1' and status.message == 'segmenting':
+                    return values['frames received'] == '2'
+        return False
+
+    assert wait_until(counted)

@@ -1,0 +1,32 @@
+"""The planner's side: image and masks matched by stamp, drawn, counted."""
+
+import numpy as np
+from rclpy.parameter import Parameter
+from seq_amodal_ros.bridge.images import encode_image
+from seq_amodal_ros.bridge.scenes import scene_to_message
+from seq_amodal_ros.nodes.top_layer_picker import sentence, TopLayerPicker
+from seq_amodal_ros.scene import AmodalObject, LayeredScene
+from std_msgs.msg import Header
+
+FRONT, BACK = np.zeros((2, 40, 60), bool)
+FRONT[5:20, 5:20], BACK[10:30, 15:40] = True, True
+SCENE = LayeredScene(40, 60, (AmodalObject(1, 1, FRONT, FRONT[None], 1.0),
+                              AmodalObject(2, 2, BACK, BACK[None], 1.0, (1,))))
+
+
+def test_scenes_are_matched_drawn_and_counted(graph, peer, tmp_path, wait_until):
+    picker = graph(TopLayerPicker(parameter_overrides=[
+        Parameter('pictures', value=str(tmp_path / 'new')), Parameter('scenes', value=1)]))
+    header = Header()
+    header.stamp.sec = 5
+    peer.say('masks', scene_to_message(SCENE, header, 'm'))
+    assert not picker.done
+    peer.say('image', encode_image(np.zeros((40, 60, 3), np.uint8), header))
+    assert wait_until(lambda: picker.done)
+    assert (tmp_path / 'new' / 'scene_001.png').stat().st_size > 1000
+
+
+def test_the_sentence_says_what_to_pick_and_what_must_move_first():
+    assert sentence(SCENE) == ('2 objects on 2 layers; pick 1 (layer 1, 100% visible), '
+                               'then 2 (layer 2, 90% visible, after 1)')
+    assert sentence(LayeredScene(40, 60, ())) == 'nothing to pick'
