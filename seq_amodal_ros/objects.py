@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.scene import (
     AmodalObject,
     bounding_box,
@@ -98,7 +99,7 @@ def _agreement(mask: Mask, hypotheses: NDArray[np.bool_]) -> float:
 
 
 def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
-    """Return the scene in pick order: by layer (Eq. 2), within it the most visible first."""
+    """Return the scene with layers by Eq. 2 and ids in pick order."""
     masks = [part.mask for part in found]
     lying_on = direct_occluders(masks, [part.layer for part in found])
     layers = occlusion_layers(np.array([[j in above for j in range(len(found))]
@@ -107,8 +108,7 @@ def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
         AmodalObject(i, int(layer), part.mask, part.hypotheses,
                      _agreement(part.mask, part.hypotheses), tuple(j + 1 for j in above))
         for i, (part, layer, above) in enumerate(zip(found, layers, lying_on), start=1)))
-    ordered = sorted(unordered.objects,
-                     key=lambda item: (item.layer, -unordered.visible_fraction(item)))
+    ordered = pick_order(unordered)
     new_id = {item.id: i for i, item in enumerate(ordered, start=1)}
     return LayeredScene(height, width, tuple(
         replace(item, id=new_id[item.id], occluders=tuple(sorted(new_id[j] for j in item.occluders)))

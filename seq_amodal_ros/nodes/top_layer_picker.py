@@ -48,14 +48,15 @@ class TopLayerPicker(Node):
 
     def _plan(self, image: Image, masks: Any) -> None:
         scene = message_to_scene(masks)
-        self._seen += 1
-        self.get_logger().info(f'scene {self._seen}: ' + sentence(scene))
+        number = self._seen + 1
+        self.get_logger().info(f'scene {number}: ' + sentence(scene))
         if self._folder:
-            path = Path(self._folder).expanduser() / f'scene_{self._seen:03d}.png'
+            path = Path(self._folder).expanduser() / f'scene_{number:03d}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
             sheet = overview(decode_image(image), scene)
             if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
                 self.get_logger().error(f'pictures: cannot write {path}')
+        self._seen = number
 
 
 def sentence(scene: LayeredScene) -> str:

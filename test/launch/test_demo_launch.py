@@ -9,6 +9,6 @@ def test_the_demonstration_draws_every_scene_and_ends(composed, tmp_path):
          f'folders:=["{composed / "images"}"]', f'pictures:={tmp_path}'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['scene_001.png', 'scene_002.png']
-    assert 'pick 1 (layer 1' in done.stdout
+    assert 'pick 1 (layer 1, 100% visible)' in done.stdout
     assert 'Traceback' not in done.stdout
     assert done.returncode == 0, done.stdout
