@@ -48,6 +48,28 @@ class Scenes:
         return scene, _shrunk(target.any(1, keepdim=True), size), \
             _shrunk(covered.any(1, keepdim=True), size)
 
+    def targets(self, scene: Tensor, covered: Tensor) -> Tensor:
+        """
+        Return what lies on top under any cumulative mask, true or predicted.
+
+        Of the objects that `covered` leaves open, those with no open object on them: Alg. 1's
+        target where the cumulative mask is true, recovery where it is not. An object is open if
+        less than half of its visible mask is covered; of a true cumulative mask, no pixel is.
+        scene int64 [n]; covered and the target float [n, 1, size, size], 0 or 1.
+        """
+        size = covered.shape[-1]
+        masks = _shrunk(self.masks.flatten(0, 1)[:, None], size).reshape(
+            *self.masks.shape[:2], size * size)
+        visible = masks * (1 - masks.cumsum(dim=1).clamp(max=1).roll(1, dims=1))
+        visible[:, 0] = masks[:, 0]
+        hidden = (visible[scene] @ covered.flatten(1)[..., None])[..., 0]
+        total = visible.sum(dim=2)[scene]
+        still_open = (total > 0) & (hidden < total / 2)
+        lies_under = overlaps_of(self.masks).tril(-1)[scene] > 0
+        top = still_open & ~(lies_under & still_open[:, None]).any(dim=2)
+        union = (masks[scene] * top[..., None]).amax(dim=1)
+        return union.reshape(-1, 1, size, size)
+
 
 class Compositor:
     """Draws scenes without end from sources of cutouts; equal seeds give equal scenes."""
@@ -184,8 +206,7 @@ def drop_unclear(masks: Tensor, min_visible: float, min_overlap: float) -> tuple
     from front to back is exact: an object taken out no longer hides what lies behind it.
     """
     covered = torch.zeros_like(masks[:, 0])
-    flat = masks.flatten(2).float()
-    overlaps = flat @ flat.transpose(1, 2)
+    overlaps = overlaps_of(masks)
     alive = torch.zeros(masks.shape[:2], dtype=torch.bool, device=masks.device)
     for i in range(masks.shape[1]):
         visible = (masks[:, i] & ~covered).sum(dim=(1, 2))
@@ -196,14 +217,19 @@ def drop_unclear(masks: Tensor, min_visible: float, min_overlap: float) -> tuple
     return masks & alive[..., None, None], alive
 
 
+def overlaps_of(masks: Tensor) -> Tensor:
+    """Return how many pixels each two of the masks bool [B, N, S, S] share, float [B, N, N]."""
+    flat = masks.flatten(2).float()
+    return flat @ flat.transpose(1, 2)
+
+
 def layers_of(masks: Tensor) -> Tensor:
     """
     Return Eq. 2's layers, int64 [B, N], of masks bool [B, N, S, S] from front to back.
 
     A blank mask has layer 0. Equal to scene.occlusion_layers, for a batch on any device.
     """
-    flat = masks.flatten(2).float()
-    overlaps = flat @ flat.transpose(1, 2) > 0
+    overlaps = overlaps_of(masks) > 0
     layers = torch.zeros(masks.shape[:2], dtype=torch.int64, device=masks.device)
     for i in range(masks.shape[1]):
         nearer = (layers[:, :i] * overlaps[:, i, :i]).amax(dim=1) if i else layers[:, 0]

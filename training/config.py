@@ -24,6 +24,7 @@ class TrainConfig:
     schedule: str
     signal_scale: float
     self_conditioning: float
+    own_cumulative: float
     procedural: int
     procedural_share: float
     seed: int

@@ -19,7 +19,7 @@ import signal
 import time
 
 from seq_amodal_ros.checkpoint import save_checkpoint
-from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 import torch
 from torch import nn, Tensor
@@ -39,11 +39,15 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
     Return Alg. 1's loss over every layer of every scene and the blank step behind them.
 
     Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
-    few-step sampling starts, are drawn more often.
+    few-step sampling starts, are drawn more often. A share of the cumulative masks is the model's
+    own, as at inference, and its target the one that belongs to it.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
     pyramid = tuple(level[scene] for level in model.encode(image))
+    own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
+    covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own], generator)
+    target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
@@ -59,6 +63,16 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
         previous[conditioned] = logit.sigmoid() * 2 - 1
     return functional.binary_cross_entropy_with_logits(
         model.denoise(pyramid, covered, x_t, t, previous), target)
+
+
+@torch.no_grad()
+def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
+             generator: torch.Generator) -> Tensor:
+    """Return cumulative masks grown by the model's own next layer, mistakes and all."""
+    noise = torch.randn(covered.shape, generator=generator, device=covered.device)
+    logit = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
+                          torch.zeros_like(noise))
+    return torch.maximum(covered, (logit > 0).float())
 
 
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from seq_amodal_ros.scene import cumulative_masks, layer_masks, occlusion_layers, occlusion_matrix
 import torch
-from training.compositor import Compositor, drop_unclear, layers_of
+from training.compositor import Compositor, drop_unclear, layers_of, Scenes
 from training.cutouts import procedural_cutouts
 
 
@@ -35,6 +35,27 @@ def test_samples_are_alg_1_with_its_blank_step(scenes):
         blank = np.zeros((1, 64, 64), bool)
         assert (target[scene == i, 0].numpy() == np.concatenate([layered, blank])).all()
         assert (covered[scene == i, 0].numpy() == cumulative_masks(layered)).all()
+
+
+def test_the_target_of_a_true_cumulative_mask_is_alg_1s(scenes):
+    scene, target, covered = scenes.samples(64)
+    assert torch.equal(scenes.targets(scene, covered), target)
+
+
+def test_the_target_of_a_wrong_cumulative_mask_is_what_lies_on_top_of_the_rest():
+    masks = torch.zeros(1, 3, 8, 8, dtype=torch.bool)
+    masks[0, 0, :4, :4] = True   # lies on the second, which lies on the third
+    masks[0, 1, 3:6, :4] = True
+    masks[0, 2, 5:8, :4] = True
+    scenes = Scenes(torch.zeros(1, 3, 8, 8), masks, layers_of(masks))
+    first, second, third = masks[0].float()
+    state = torch.stack([second, first, first * 0, second + third])[:, None].clamp(max=1)
+    found = scenes.targets(torch.zeros(4, dtype=torch.int64), state)[:, 0]
+    # Missed at first and found later; the third is free once the second is covered.
+    assert torch.equal(found[0], torch.maximum(first, third))
+    assert torch.equal(found[1], second)
+    assert torch.equal(found[2], first)
+    assert torch.equal(found[3], first)
 
 
 def test_every_object_shows_enough_to_be_known(scenes):
