@@ -109,8 +109,8 @@ def one_at_a_time(camera: Camera) -> str:
     times = [milliseconds for milliseconds, _ in answers]
     layers = [max((item.layer for item in message.objects), default=0) for _, message in answers]
     return (f'image to message, {WIDTH}x{HEIGHT}, {len(times)} of {FRAMES} frames answered '
-            f'({len(camera.pictures)} photographs), {np.mean(layers):.1f} layers on average: median '
-            f'{np.median(times):.0f} ms, 95 % under {np.percentile(times, 95):.0f} ms')
+            f'({len(camera.pictures)} photographs), {np.mean(layers):.1f} layers on average: '
+            f'median {np.median(times):.0f} ms, 95 % under {np.percentile(times, 95):.0f} ms')
 
 
 def flooded(camera: Camera) -> str:

@@ -111,5 +111,6 @@ def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
     ordered = pick_order(unordered)
     new_id = {item.id: i for i, item in enumerate(ordered, start=1)}
     return LayeredScene(height, width, tuple(
-        replace(item, id=new_id[item.id], occluders=tuple(sorted(new_id[j] for j in item.occluders)))
+        replace(item, id=new_id[item.id],
+                occluders=tuple(sorted(new_id[j] for j in item.occluders)))
         for item in ordered))

@@ -1,8 +1,11 @@
 """Every encoding decodes to the same picture; what cannot be decoded is said with its field."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
+from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import (
     convert,
     decode_compressed,
@@ -10,7 +13,6 @@ from seq_amodal_ros.bridge.images import (
     encode_image,
     ImageError,
 )
-from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 COLOURS = {'red': (200, 10, 20), 'green': (10, 200, 30), 'blue': (30, 20, 200)}
@@ -121,8 +123,8 @@ def test_broken_compressed_data_is_refused(rgb, cut):
 def test_a_bomb_is_refused_by_its_header():
     data = bytearray(cv2.imencode('.png', np.zeros((4, 4), np.uint8))[1].tobytes())
     data[16:24] = (2**16).to_bytes(4, 'big') * 2
-    data[29:33] = __import__('zlib').crc32(data[12:29]).to_bytes(4, 'big')
-    with pytest.raises(ImageError, match='65536 x 65536|is no JPEG or PNG'):
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, 'big')
+    with pytest.raises(ImageError, match=r'65536 x 65536|is no JPEG or PNG'):
         decode_compressed(CompressedImage(format='png', data=bytes(data)))
 
 

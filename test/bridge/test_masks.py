@@ -1,6 +1,7 @@
 """Masks survive the message bit by bit; malformed ones are refused before memory is taken."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 import numpy as np
 import pytest

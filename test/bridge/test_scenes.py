@@ -1,6 +1,7 @@
 """Scenes survive the message whole, through real serialisation."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message

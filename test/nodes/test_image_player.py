@@ -2,10 +2,10 @@
 
 import pytest
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import decode_compressed, decode_image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 from seq_amodal_ros.nodes.image_player import ImagePlayer, pictures_in
-from sensor_msgs.msg import CompressedImage, Image
 
 
 def test_pictures_come_in_turn_with_stamps_and_frame(graph, peer, composed, wait_until):

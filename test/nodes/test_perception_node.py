@@ -1,5 +1,6 @@
 """The node on a real graph: images in, masks out, and nothing that comes in brings it down."""
 
+from itertools import pairwise
 import threading
 
 import cv2
@@ -8,11 +9,11 @@ import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 from seq_amodal_ros.nodes.perception_node import PerceptionNode
-from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
@@ -99,7 +100,7 @@ def test_errors_come_at_most_once_a_second(active, planner, wait_until):
     wait_until(lambda: False, 0.5)
     times = [log.stamp.sec + log.stamp.nanosec / 1e9 for log in planner.heard['/rosout']
              if 'refused' in log.msg]
-    assert all(later - earlier >= 0.9 for earlier, later in zip(times, times[1:]))
+    assert all(later - earlier >= 0.9 for earlier, later in pairwise(times))
 
 
 def test_only_the_newest_of_waiting_images_is_segmented(active, planner, pixels, wait_until):

@@ -86,7 +86,7 @@ def test_images_show_what_the_masks_say(source):
     # The same scene without its objects differs from it only where an object or its shadow is.
     compositor = Compositor([source], [1.0], 64, objects=(1, 1), seed=5)
     scenes = compositor.scenes(8)
-    assert 0 <= scenes.image.min() and scenes.image.max() <= 1
+    assert scenes.image.min() >= 0 and scenes.image.max() <= 1
     for image, mask in zip(scenes.image, scenes.masks[:, 0]):
         inside, outside = image[:, mask], image[:, ~mask]
         assert (inside.mean(1) - outside.mean(1)).abs().max() > 0.01
