@@ -157,7 +157,7 @@ def test_a_node_that_cannot_start_says_why_and_can_be_mended(node, planner, wait
 def test_an_inactive_node_lets_go_of_the_camera_and_comes_back(active, planner, pixels,
                                                                wait_until):
     active.trigger_deactivate()
-    assert active.count_subscribers('image') == 0
+    assert wait_until(lambda: active.count_subscribers('image') == 0)
     active.trigger_activate()
     planner.say('image', image(pixels))
     assert wait_until(lambda: planner.heard[MASKS])
