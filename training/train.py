@@ -5,7 +5,10 @@ Train the encode-once denoiser on composed scenes (Alg. 1).
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
 `--minutes`, resumes where it was when started again with the same `--run`. The averaged weights
-are exported to RUN/weights.safetensors.
+are exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights:
+
+    python -m training.train --start runs/default/weights.safetensors \
+        --config training/crowded.yaml --cutouts fruit.npz ycb.npz --run runs/crowded
 """
 
 import argparse
@@ -18,7 +21,7 @@ from pathlib import Path
 import signal
 import time
 
-from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 import torch
@@ -107,15 +110,18 @@ def sources(paths: Sequence[Path], config: TrainConfig) -> tuple[list[Cutouts], 
 class Run:
     """A training run in a folder: model, average, optimiser and step, saved and resumed whole."""
 
-    def __init__(self, folder: Path, config: TrainConfig, device: str) -> None:
-        """Make a new run or resume the one that `folder` holds."""
+    def __init__(self, folder: Path, config: TrainConfig, device: str,
+                 start: Checkpoint | None = None) -> None:
+        """Resume the run that `folder` holds, or make a new one from `start` or from ImageNet."""
         torch.manual_seed(config.seed)
         self.folder, self.config, self.step, self.seconds = folder, config, 0, 0.0
         self.model = EncodeOnceDenoiser()
         self.state = folder / 'state.pt'
         saved = torch.load(self.state, weights_only=True) if self.state.is_file() else None
-        if saved is None:
+        if saved is None and start is None:
             self._start_from_imagenet()
+        elif saved is None and start is not None:
+            self.model.load_state_dict(start.model.state_dict())
         self.model.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.model.encoder.freeze_early()
@@ -196,6 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--run', type=Path, required=True,
                         help='folder of the run, made or resumed')
     parser.add_argument('--config', type=Path, default=DEFAULT)
+    parser.add_argument('--start', help='weights that a new run goes on from; default: ImageNet '
+                                        'for the encoder, chance for the rest')
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     given = parser.parse_args(arguments)
@@ -204,15 +212,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = read_config(given.config)
         cutouts, shares = sources(given.cutouts, config)
+        start = load_checkpoint(given.start) if given.start else None
     except ValueError as error:
         log.error('%s', error)
         return 2
     given.run.mkdir(parents=True, exist_ok=True)
-    run = Run(given.run, config, given.device)
+    run = Run(given.run, config, given.device, start)
     compositor = Compositor(cutouts, shares, run.model.image_size, config.objects, given.device,
                             config.seed + 1 + run.step)
     facts = {'config': asdict(config), 'sources': {c.name: len(c) for c in cutouts},
              'device': given.device}
+    if start is not None:
+        facts['start'] = {'weights': start.label, 'training': start.training}
     try:
         train(run, compositor, given.minutes, facts)
     except KeyboardInterrupt:
