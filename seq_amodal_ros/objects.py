@@ -17,7 +17,7 @@ from seq_amodal_ros.scene import (
 )
 from seq_amodal_ros.sequential import Layer, Probability
 
-SAME_OBJECT = 0.5  # intersection over union from which two masks are one object
+SAME_OBJECT = 0.7  # intersection over union from which two masks are one object; two of a heap share half
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ import torch
 from torch import Tensor
 
 
+# Hypothesis k sees the image and answers mirrored along VIEWS[k % 4], dimensions of [B, 1, H, W]:
+# what hangs on the view is not known, so the hypotheses differ there and the vote is a better one.
+VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
+
+
 class DeviceError(ValueError):
     """A device that this machine does not have."""
 
@@ -38,7 +43,7 @@ class Settings:
     """
 
     hypotheses: int = 3
-    steps: int = 2
+    steps: int = 1
     max_layers: int = 8
     min_area: int = 10
     seed: int = 0
@@ -111,8 +116,9 @@ class Segmenter:
     @torch.inference_mode()
     def layers(self, image: NDArray[np.uint8], settings: Settings) -> list[Layer]:
         """Return Alg. 2's layers of an image on the denoiser's grid."""
-        pyramid = [level.expand(settings.hypotheses, -1, -1, -1)
-                   for level in self._model.encode(self._tensor(image))]
+        tensor = self._tensor(image).expand(min(settings.hypotheses, len(VIEWS)), -1, -1, -1)
+        view = torch.arange(settings.hypotheses, device=self.device) % len(VIEWS)
+        pyramid = [level[view] for level in self._model.encode(mirrored(tensor))]
         generator = torch.Generator().manual_seed(settings.seed)
         size = self._model.mask_size
 
@@ -133,7 +139,7 @@ class Segmenter:
     def _sample(self, pyramid: list[Tensor], cumulative: Mask, noise: Tensor,
                 steps: int) -> Probability:
         """Return K sampled masks of the layer under `cumulative`, float32 [K, S, S], 0 to 1."""
-        given = torch.from_numpy(cumulative).to(self.device).float().expand_as(noise)
+        given = mirrored(torch.from_numpy(cumulative).to(self.device).float().expand_as(noise))
 
         def predict(x_t: Tensor, t: int, before: Tensor) -> Tensor:
             time = torch.full((len(x_t),), (t + 1) / len(self._alpha_bar), device=self.device)
@@ -141,4 +147,11 @@ class Segmenter:
             return (logit.sigmoid() * 2 - 1) * self._scale
 
         x0 = SAMPLERS['ddim'](predict, noise, self._alpha_bar, steps, None)
-        return ((x0[:, 0] / self._scale + 1) / 2).clamp(0, 1).float().cpu().numpy()
+        probability = (mirrored(x0) / self._scale + 1) / 2
+        return probability[:, 0].clamp(0, 1).float().cpu().numpy()
+
+
+def mirrored(batch: Tensor) -> Tensor:
+    """Return entry k of [K, C, H, W] mirrored along VIEWS[k % 4]; twice gives it back."""
+    return torch.stack([entry.flip([d - 1 for d in VIEWS[k % len(VIEWS)]])
+                        for k, entry in enumerate(batch)])

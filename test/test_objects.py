@@ -51,8 +51,13 @@ def test_a_wholly_hidden_object_is_never_claimed():
 
 
 def test_the_same_object_on_two_layers_is_one():
-    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 3), side=12)))
+    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 2), side=12)))
     assert len(scene.objects) == 1
+
+
+def test_two_objects_of_a_heap_that_share_half_stay_two():
+    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 3), side=12)))
+    assert [item.layer for item in scene.objects] == [1, 2]
 
 
 def test_each_object_gets_its_share_of_a_hypothesis_that_merges_two():

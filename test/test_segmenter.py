@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
-from seq_amodal_ros.segmenter import choose_device, DeviceError, Segmenter, Settings
+from seq_amodal_ros.segmenter import choose_device, DeviceError, mirrored, Segmenter, Settings
 import torch
 
 
@@ -46,6 +46,17 @@ def test_other_seeds_give_other_hypotheses(segmenter, image):
         segmenter.settings = Settings(seed=seed)
         scenes.append(segmenter.segment(image))
     assert not same(*scenes)
+
+
+def test_each_hypothesis_sees_another_view_and_answers_upright():
+    batch = torch.arange(5 * 6.0).reshape(5, 1, 2, 3)
+    seen = mirrored(batch)
+    assert torch.equal(seen[0], batch[0])
+    assert torch.equal(seen[1], batch[1].flip(2))
+    assert torch.equal(seen[2], batch[2].flip(1))
+    assert torch.equal(seen[3], batch[3].flip(1, 2))
+    assert torch.equal(seen[4], batch[4])
+    assert torch.equal(mirrored(seen), batch)
 
 
 def test_max_layers_bounds_the_scene(segmenter, image):

@@ -2,73 +2,18 @@
 The compositor: batches of scenes by tensor operations, with exact masks and layers, on any device.
 
 Objects are cutouts, warped and lit, stacked on a background from back to front. Amodal masks,
-Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack.
+Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. The shipped weights
+were trained on these scenes; training.engine makes richer ones, for the next.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from training.cutouts import Cutouts
-
-MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1)
-MIN_OVERLAP = 10  # pixels at 64 x 64; in a smaller contact nobody sees which lies on top
-
-
-@dataclass(frozen=True)
-class Scenes:
-    """
-    A batch of scenes.
-
-    image   float [B, 3, side, side], 0 to 1
-    masks   bool [B, N, side, side], amodal masks from front to back; blank where there is none
-    layers  int64 [B, N], Eq. 2's layer, 0 where there is no object
-    """
-
-    image: Tensor
-    masks: Tensor
-    layers: Tensor
-
-    def samples(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """
-        Return Alg. 1's training samples, one for each layer 1 .. N + 1 of each scene.
-
-        scene int64 [n] (index into the batch), target and cumulative mask float
-        [n, 1, size, size], 0 or 1; the target of step N + 1 is blank.
-        """
-        depth = self.layers.amax(dim=1)
-        steps = torch.arange(1, int(depth.max()) + 2, device=depth.device)
-        scene, step = torch.nonzero(steps[None] <= depth[:, None] + 1, as_tuple=True)
-        layers, masks, step = self.layers[scene], self.masks[scene], steps[step]
-        target = masks & (layers == step[:, None])[..., None, None]
-        covered = masks & ((layers < step[:, None]) & (layers > 0))[..., None, None]
-        return scene, _shrunk(target.any(1, keepdim=True), size), \
-            _shrunk(covered.any(1, keepdim=True), size)
-
-    def targets(self, scene: Tensor, covered: Tensor) -> Tensor:
-        """
-        Return what lies on top under any cumulative mask, true or predicted.
-
-        Of the objects that `covered` leaves open, those with no open object on them: Alg. 1's
-        target where the cumulative mask is true, recovery where it is not. An object is open if
-        less than half of its visible mask is covered; of a true cumulative mask, no pixel is.
-        scene int64 [n]; covered and the target float [n, 1, size, size], 0 or 1.
-        """
-        size = covered.shape[-1]
-        masks = _shrunk(self.masks.flatten(0, 1)[:, None], size).reshape(
-            *self.masks.shape[:2], size * size)
-        visible = masks * (1 - masks.cumsum(dim=1).clamp(max=1).roll(1, dims=1))
-        visible[:, 0] = masks[:, 0]
-        hidden = (visible[scene] @ covered.flatten(1)[..., None])[..., 0]
-        total = visible.sum(dim=2)[scene]
-        still_open = (total > 0) & (hidden < total / 2)
-        lies_under = overlaps_of(self.masks).tril(-1)[scene] > 0
-        top = still_open & ~(lies_under & still_open[:, None]).any(dim=2)
-        union = (masks[scene] * top[..., None]).amax(dim=1)
-        return union.reshape(-1, 1, size, size)
+from training.engine.scenes import clear_layers, MIN_OVERLAP, MIN_VISIBLE, Scenes
 
 
 class Compositor:
@@ -102,9 +47,10 @@ class Compositor:
         alive = torch.arange(self.objects[1], device=self.device) < wanted
         masks = (rgba[:, :, 3] >= 0.5) & alive[..., None, None]
         pixel = (self.side / 64) ** 2
-        masks, alive = drop_unclear(masks, MIN_VISIBLE * pixel, MIN_OVERLAP * pixel)
-        rgba[:, :, 3] *= alive[..., None, None]
-        return Scenes(self._composed(rgba), masks, layers_of(masks))
+        layers = clear_layers(masks, MIN_VISIBLE * pixel, MIN_OVERLAP * pixel)
+        clear = (layers > 0)[..., None, None]
+        rgba[:, :, 3:] *= clear
+        return Scenes(self._composed(rgba), masks & clear, layers)
 
     def _warped(self, batch: int, most: int) -> Tensor:
         """Return cutouts, turned, scaled, placed and lit: float [B, N, 4, side, side]."""
@@ -190,48 +136,3 @@ class Compositor:
 
     def _integers(self, low: int, high: int, shape: tuple[int, ...]) -> Tensor:
         return torch.randint(low, high, shape, generator=self.generator, device=self.device)
-
-
-def _shrunk(mask: Tensor, size: int) -> Tensor:
-    """Return a mask bool [n, 1, side, side] as float [n, 1, size, size]: set if half is set."""
-    return (functional.adaptive_avg_pool2d(mask.float(), size) >= 0.5).float()
-
-
-def drop_unclear(masks: Tensor, min_visible: float, min_overlap: float) -> tuple[Tensor, Tensor]:
-    """
-    Take out objects that no one could label; return masks and bool [B, N] kept.
-
-    These show fewer than `min_visible` pixels, or graze an object before them: they overlap it in
-    some, but fewer than `min_overlap` pixels. masks bool [B, N, S, S] from front to back. One walk
-    from front to back is exact: an object taken out no longer hides what lies behind it.
-    """
-    covered = torch.zeros_like(masks[:, 0])
-    overlaps = overlaps_of(masks)
-    alive = torch.zeros(masks.shape[:2], dtype=torch.bool, device=masks.device)
-    for i in range(masks.shape[1]):
-        visible = (masks[:, i] & ~covered).sum(dim=(1, 2))
-        before = overlaps[:, i, :i]
-        grazes = ((before > 0) & (before < min_overlap) & alive[:, :i]).any(dim=1)
-        alive[:, i] = (visible >= max(min_visible, 1)) & ~grazes
-        covered = covered | (masks[:, i] & alive[:, i, None, None])
-    return masks & alive[..., None, None], alive
-
-
-def overlaps_of(masks: Tensor) -> Tensor:
-    """Return how many pixels each two of the masks bool [B, N, S, S] share, float [B, N, N]."""
-    flat = masks.flatten(2).float()
-    return flat @ flat.transpose(1, 2)
-
-
-def layers_of(masks: Tensor) -> Tensor:
-    """
-    Return Eq. 2's layers, int64 [B, N], of masks bool [B, N, S, S] from front to back.
-
-    A blank mask has layer 0. Equal to scene.occlusion_layers, for a batch on any device.
-    """
-    overlaps = overlaps_of(masks) > 0
-    layers = torch.zeros(masks.shape[:2], dtype=torch.int64, device=masks.device)
-    for i in range(masks.shape[1]):
-        nearer = (layers[:, :i] * overlaps[:, i, :i]).amax(dim=1) if i else layers[:, 0]
-        layers[:, i] = torch.where(overlaps[:, i, i], nearer + 1, 0)
-    return layers

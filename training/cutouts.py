@@ -35,6 +35,11 @@ class Cutouts:
         """Return the number of pictures."""
         return len(self.rgba)
 
+    def sorted(self) -> 'Cutouts':  # noqa: A003
+        """Return the same pictures with those of one class, and of one variety, side by side."""
+        return self.select(sorted(range(len(self)),
+                                  key=lambda i: (self.classes[i], self.varieties[i])))
+
     def select(self, chosen: list[int]) -> 'Cutouts':
         """Return only the pictures of those indices."""
         return Cutouts(self.name, self.rgba[chosen], tuple(self.classes[i] for i in chosen),
@@ -56,12 +61,23 @@ def read_cutouts(path: Path) -> Cutouts:
     if not len(rgba) == len(label) == len(variety):
         raise CutoutError(f'{path}: {len(rgba)} pictures, {len(label)} labels, {len(variety)} '
                           'varieties: the numbers must agree')
+    _check_alpha(path, rgba[..., 3])
     pictures = torch.from_numpy(rgba).permute(0, 3, 1, 2)
     if pictures.shape[2:] != (SIDE, SIDE):
         pictures = torch.nn.functional.interpolate(pictures.float(), (SIDE, SIDE), mode='area')
         pictures = pictures.round().to(torch.uint8)
     return Cutouts(path.stem, pictures.contiguous(), tuple(str(names[i]) for i in label),
                    tuple(str(v) for v in variety))
+
+
+def _check_alpha(path: Path, alpha: np.ndarray) -> None:
+    solid = alpha >= 128
+    for name, wrong in (('is wholly transparent', ~solid.any(axis=(1, 2))),
+                        ('has no transparency: its outline is not cut out',
+                         solid.all(axis=(1, 2)))):
+        if wrong.any():
+            raise CutoutError(f'{path}: picture {int(np.argmax(wrong))} {name} ({wrong.sum()} such '
+                              'in all); take it out of the file')
 
 
 def split(cutouts: Cutouts, held_classes: Collection[str], held_varieties: Collection[str],

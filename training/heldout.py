@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-import numpy as np
 from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
-from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
+from seq_amodal_ros.scene import LayeredScene
 from tqdm import trange
 from training.compositor import Compositor
 from training.config import DEFAULT, read_config
@@ -34,23 +33,11 @@ def compose(sources: list[Cutouts], count: int, seed: int, folder: Path, side: i
     scenes: dict[str, LayeredScene] = {}
     for _ in trange(0, count, BATCH, desc=folder.name, unit='batch', disable=None):
         batch = compositor.scenes(min(BATCH, count - len(scenes)))
-        pictures = (batch.image.permute(0, 2, 3, 1) * 255).round().byte().numpy()
-        for picture, masks, layers in zip(pictures, batch.masks.numpy(), batch.layers.numpy()):
+        for i in range(len(batch.layers)):
             name = f'images/{len(scenes):05d}.png'
-            Image.fromarray(picture).save(folder / name)
-            scenes[name] = _scene(masks[layers > 0], layers[layers > 0])
+            Image.fromarray(batch.picture(i)).save(folder / name)
+            scenes[name] = batch.layered(i)
     write_amodal_coco(folder / 'annotations.json', scenes)
-
-
-def _scene(masks: np.ndarray, layers: np.ndarray) -> LayeredScene:
-    """Return the truth as a scene; the only hypothesis of each object is itself."""
-    order = np.argsort(layers, kind='stable')
-    masks, layers = masks[order], layers[order]
-    occluders = direct_occluders(list(masks), list(layers))
-    height, width = masks.shape[1:]
-    return LayeredScene(height, width, tuple(
-        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in lying_on))
-        for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, occluders), start=1)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,9 +29,10 @@ from torch import nn, Tensor
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-from training.compositor import Compositor, Scenes
+from training.compositor import Compositor
 from training.config import DEFAULT, read_config, TrainConfig
 from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
+from training.engine.scenes import Scenes
 
 log = logging.getLogger('training')
 

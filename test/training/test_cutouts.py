@@ -33,6 +33,8 @@ def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
 @pytest.mark.parametrize('changes, reason', [
     ({'rgba': None}, r'fruit\.npz: not a file of cutouts'),
     ({'rgba': np.zeros((4, 20, 20, 3), np.uint8)}, 'rgba must be uint8'),
+    ({'rgba': np.zeros((4, 20, 20, 4), np.uint8)}, 'picture 0 is wholly transparent .4 such'),
+    ({'rgba': np.full((4, 20, 20, 4), 255, np.uint8)}, 'picture 0 has no transparency'),
     ({'label': np.array([0, 0, 1])}, '4 pictures, 3 labels'),
     ({'label': np.array([{}, {}, {}, {}])}, 'not a file of cutouts'),
 ])

@@ -1,0 +1,1 @@
+"""The data engine: scenes without end, composed on the training device, with exact truth."""

@@ -1,0 +1,144 @@
+"""A batch of scenes and their truth: masks, order, layers (Eq. 1-2), samples of Alg. 1."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.scene import (
+    AmodalObject,
+    direct_occluders,
+    LayeredScene,
+    occlusion_layers,
+    occlusion_matrix,
+)
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1)
+MIN_OVERLAP = 10  # pixels at 64 x 64; in a smaller contact nobody sees which lies on top
+MAX_LAYERS = 8
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """
+    A batch of scenes.
+
+    image   float [B, 3, side, side], 0 to 1
+    masks   bool [B, N, side, side], amodal masks from front to back; blank where there is none
+    layers  int64 [B, N], Eq. 2's layer, 0 where there is no object
+    """
+
+    image: Tensor
+    masks: Tensor
+    layers: Tensor
+
+    @property
+    def visible(self) -> Tensor:
+        """Return the visible masks, bool [B, N, side, side]: amodal minus all in front."""
+        front = self.masks.cumsum(dim=1, dtype=torch.int16) - self.masks.to(torch.int16)
+        return self.masks & (front == 0)
+
+    @property
+    def occluded_by(self) -> Tensor:
+        """Return Z of Eq. 1, bool [B, N, N]: Z[b, i, j] if object i lies under object j."""
+        return overlaps_of(self.masks).tril(-1) > 0
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Return one scene's image, uint8 RGB [side, side, 3]."""
+        image = (self.image[index].permute(1, 2, 0) * 255).round().to(torch.uint8)
+        return np.ascontiguousarray(image.cpu().numpy())
+
+    def layered(self, index: int) -> LayeredScene:
+        """Return one scene's truth; the only hypothesis of each object is itself."""
+        masks = self.masks[index].cpu().numpy()
+        return layered_scene(masks[masks.any(axis=(1, 2))])
+
+    def samples(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Return Alg. 1's training samples, one for each layer 1 .. N + 1 of each scene.
+
+        scene int64 [n] (index into the batch), target and cumulative mask float
+        [n, 1, size, size], 0 or 1; the target of step N + 1 is blank.
+        """
+        depth = self.layers.amax(dim=1)
+        steps = torch.arange(1, int(depth.max()) + 2, device=depth.device)
+        scene, step = torch.nonzero(steps[None] <= depth[:, None] + 1, as_tuple=True)
+        layers, masks, step = self.layers[scene], self.masks[scene], steps[step]
+        target = masks & (layers == step[:, None])[..., None, None]
+        covered = masks & ((layers < step[:, None]) & (layers > 0))[..., None, None]
+        return scene, _shrunk(target.any(1, keepdim=True), size), \
+            _shrunk(covered.any(1, keepdim=True), size)
+
+    def targets(self, scene: Tensor, covered: Tensor) -> Tensor:
+        """
+        Return what lies on top under any cumulative mask, true or predicted.
+
+        Of the objects that `covered` leaves open, those with no open object on them: Alg. 1's
+        target where the cumulative mask is true, recovery where it is not. An object is open if
+        less than half of its visible mask is covered; of a true cumulative mask, no pixel is.
+        scene int64 [n]; covered and the target float [n, 1, size, size], 0 or 1.
+        """
+        size = covered.shape[-1]
+        masks = _shrunk(self.masks.flatten(0, 1)[:, None], size).reshape(
+            *self.masks.shape[:2], size * size)
+        visible = masks * (1 - masks.cumsum(dim=1).clamp(max=1).roll(1, dims=1))
+        visible[:, 0] = masks[:, 0]
+        hidden = (visible[scene] @ covered.flatten(1)[..., None])[..., 0]
+        total = visible.sum(dim=2)[scene]
+        still_open = (total > 0) & (hidden < total / 2)
+        top = still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
+        union = (masks[scene] * top[..., None]).amax(dim=1)
+        return union.reshape(-1, 1, size, size)
+
+
+def layered_scene(masks: NDArray[np.bool_]) -> LayeredScene:
+    """
+    Return the scene of amodal masks bool [N, height, width] given from front to back.
+
+    Layers are Eq. 2's; ids count layer by layer; an object's only hypothesis is its mask.
+    """
+    layers = occlusion_layers(occlusion_matrix(masks))
+    order = np.argsort(layers, kind='stable')
+    masks, layers = masks[order], layers[order]
+    occluders = direct_occluders(list(masks), list(layers))
+    height, width = masks.shape[1:]
+    return LayeredScene(height, width, tuple(
+        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in lying_on))
+        for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, occluders), start=1)))
+
+
+def _shrunk(mask: Tensor, size: int) -> Tensor:
+    """Return a mask bool [n, 1, side, side] as float [n, 1, size, size]: set if half is set."""
+    return (functional.adaptive_avg_pool2d(mask.float(), size) >= 0.5).float()
+
+
+def overlaps_of(masks: Tensor) -> Tensor:
+    """Return how many pixels each two of the masks bool [B, N, S, S] share, float [B, N, N]."""
+    flat = masks.flatten(2).float()
+    return flat @ flat.transpose(1, 2)
+
+
+def clear_layers(masks: Tensor, min_visible: float, min_overlap: float,
+                 max_layers: int = MAX_LAYERS) -> Tensor:
+    """
+    Return Eq. 2's layers, int64 [B, N], with 0 for objects that no one could label.
+
+    These show fewer than `min_visible` pixels, graze an object before them (overlap it in some,
+    but fewer than `min_overlap` pixels) or would lie deeper than `max_layers`. masks bool
+    [B, N, S, S] from front to back; one walk is exact, because an object taken out neither hides
+    nor lies on what is behind it.
+    """
+    overlaps = overlaps_of(masks)
+    layers = torch.zeros(masks.shape[:2], dtype=torch.int64, device=masks.device)
+    covered = torch.zeros_like(masks[:, 0])
+    for i in range(masks.shape[1]):
+        before = overlaps[:, i, :i] * (layers[:, :i] > 0)
+        grazes = ((before > 0) & (before < min_overlap)).any(dim=1)
+        layer = 1 + (layers[:, :i] * (before > 0)).amax(dim=1) if i else layers[:, 0] + 1
+        visible = (masks[:, i] & ~covered).sum(dim=(1, 2))
+        clear = (visible >= max(min_visible, 1)) & ~grazes & (layer <= max_layers)
+        layers[:, i] = layer * clear
+        covered = covered | (masks[:, i] & clear[:, None, None])
+    return layers
