@@ -17,7 +17,8 @@ from seq_amodal_ros.scene import (
 )
 from seq_amodal_ros.sequential import Layer, Probability
 
-SAME_OBJECT = 0.7  # intersection over union from which two masks are one object; two of a heap share half
+# Intersection over union from which two masks are one object; two of a heap may share half.
+SAME_OBJECT = 0.7
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ Masks are bool arrays [height, width]; rows grow downwards, columns to the right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +87,8 @@ def occlusion_matrix(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     Z[i, j] is True if object i is occluded by j: j is nearer and their amodal masks overlap.
     """
-    flat = np.asarray(masks, bool).reshape(len(masks), -1).astype(np.float32)
+    masks = np.asarray(masks, bool)
+    flat = masks.reshape(len(masks), math.prod(masks.shape[1:])).astype(np.float32)
     overlap = flat @ flat.T > 0
     return np.tril(overlap, k=-1)
 

@@ -20,7 +20,6 @@ from seq_amodal_ros.sequential import Layer, Probability, segment_layers, StopRu
 import torch
 from torch import Tensor
 
-
 # Hypothesis k sees the image and answers mirrored along VIEWS[k % 4], dimensions of [B, 1, H, W]:
 # what hangs on the view is not known, so the hypotheses differ there and the vote is a better one.
 VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))

@@ -31,6 +31,12 @@ def test_nearer_objects_occlude_those_they_overlap():
     assert [tuple(pair) for pair in np.argwhere(z)] == [(1, 0), (2, 1)]
 
 
+def test_a_scene_without_objects_has_neither_pairs_nor_layers():
+    z = scene.occlusion_matrix(np.zeros((0, 8, 12), bool))
+    assert z.shape == (0, 0)
+    assert scene.occlusion_layers(z).shape == (0,)
+
+
 def test_layer_is_one_more_than_the_deepest_occluder():
     assert scene.occlusion_layers(scene.occlusion_matrix(STACK)).tolist() == [1, 2, 3, 1]
 

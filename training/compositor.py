@@ -49,7 +49,7 @@ class Compositor:
         pixel = (self.side / 64) ** 2
         layers = clear_layers(masks, MIN_VISIBLE * pixel, MIN_OVERLAP * pixel)
         clear = (layers > 0)[..., None, None]
-        rgba[:, :, 3:] *= clear
+        rgba[:, :, 3] *= clear
         return Scenes(self._composed(rgba), masks & clear, layers)
 
     def _warped(self, batch: int, most: int) -> Tensor:

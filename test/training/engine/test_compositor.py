@@ -1,0 +1,78 @@
+import pytest
+import torch
+from training.cutouts import Cutouts, SIDE
+from training.engine.compositor import Compositor, paint
+from training.engine.protocols import read_protocol
+
+
+def equal(first, second):
+    return (torch.equal(first.masks, second.masks) and torch.equal(first.layers, second.layers)
+            and torch.allclose(first.image, second.image, atol=1e-5))
+
+
+@pytest.mark.parametrize('protocol', ['mixed', 'fruit', 'bin', 'tools'])
+def test_scenes_are_pictures_with_masks(compositor, protocol):
+    scenes = compositor(protocol, 64).scenes(6)
+    assert scenes.image.shape == (6, 3, 64, 64)
+    assert scenes.image.min() >= 0
+    assert scenes.image.max() <= 1
+    assert scenes.masks.any()
+
+
+def test_a_scene_is_the_same_in_any_batch(compositor):
+    together = compositor('mixed', 64, seed=5).scenes(7)
+    maker = compositor('mixed', 64, seed=5)
+    apart = [maker.scenes(count) for count in (1, 4, 2)]
+    assert torch.equal(together.masks, torch.cat([part.masks for part in apart]))
+    assert torch.allclose(together.image, torch.cat([part.image for part in apart]), atol=1e-5)
+
+
+def test_a_scene_can_be_made_again_by_its_number(compositor):
+    maker = compositor('mixed', 64, seed=5)
+    maker.scenes(3)
+    assert equal(maker.scenes(2), compositor('mixed', 64, seed=5, first=3).scenes(2))
+
+
+def test_other_seeds_give_other_scenes(compositor):
+    assert not equal(compositor('mixed', 64, seed=1).scenes(2),
+                     compositor('mixed', 64, seed=2).scenes(2))
+
+
+def test_deep_layers_are_common(compositor):
+    depth = compositor('mixed', 64).scenes(200).layers.amax(dim=1)
+    assert (depth >= 3).float().mean() > 0.3
+    assert depth.max() <= 8
+
+
+def test_larger_images_show_the_same_scene(compositor):
+    small = compositor('mixed', 64, seed=1).scenes(8)
+    large = compositor('mixed', 128, seed=1).scenes(8)
+    shrunk = torch.nn.functional.avg_pool2d(large.masks.float(), 2) >= 0.5
+    both = (shrunk & small.masks).sum()
+    assert both / (shrunk | small.masks).sum() > 0.9
+
+
+def test_a_bin_holds_one_object_again_and_again():
+    tones = torch.randint(0, 256, (30, 3), generator=torch.Generator().manual_seed(0))
+    rgba = torch.full((30, 4, SIDE, SIDE), 255, dtype=torch.uint8)
+    rgba[:, :3] = tones[:, :, None, None]
+    names = tuple(f'plain {i}' for i in range(30))
+    maker = Compositor([Cutouts('plain', rgba, names, names)], [1.0], read_protocol('bin'), 64)
+    pictures = maker.pictures(torch.arange(50))
+    assert all(len(set(row)) == 1 for row in pictures.tolist())
+    assert len(set(pictures[:, 0].tolist())) > 20
+
+
+def test_painting_covers_darkens_and_leaves_alone():
+    canvas = torch.full((3, 3), 0.8)
+    red = torch.tensor([[1.0, 0, 0, 1], [0, 0, 0, 0]])
+    paint(canvas, torch.tensor([0, 1]), red, torch.tensor([0.5, 0.5]))
+    assert canvas[0].tolist() == [1, 0, 0]           # covered
+    assert canvas[1].tolist() == pytest.approx([0.4] * 3)  # in the shadow
+    assert canvas[2].tolist() == pytest.approx([0.8] * 3)  # neither
+
+
+@pytest.mark.parametrize('weights', [[], [0.5, 0.5]])
+def test_weights_that_do_not_go_with_the_sources_are_refused(source, weights):
+    with pytest.raises(ValueError, match='do not go with weights'):
+        Compositor([source], weights, read_protocol('mixed'))

@@ -1,0 +1,100 @@
+"""A bag is read back as any user would read it, by its own definitions, and by ROS itself."""
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
+from sensor_msgs.msg import CompressedImage
+from seq_amodal_ros.bridge.images import decode_compressed
+from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
+from training.make_bag import main, stacked_depth
+
+FEW = ['--frames', '6', '--width', '160', '--height', '120', '--rate', '5']
+
+
+@pytest.fixture(scope='module', params=['mcap', 'sqlite3'])
+def bag(request, tmp_path_factory):
+    """Return a small bag of each storage."""
+    path = tmp_path_factory.mktemp(request.param) / 'pile'
+    assert main(['--out', str(path), '--storage', request.param, '--compressed', *FEW]) == 0
+    return path
+
+
+def read(bag):
+    """Return the bag's messages by topic: stamp, raw bytes and what its definitions make of it."""
+    found = {}
+    with AnyReader([bag]) as reader:
+        for connection, stamp, raw in reader.messages():
+            found.setdefault(connection.topic, []).append(
+                (stamp, bytes(raw), reader.deserialize(raw, connection.msgtype)))
+    return found
+
+
+def test_every_topic_has_a_message_a_frame_with_one_stamp(bag):
+    found = read(bag)
+    assert set(found) == {'/camera/image_raw/compressed', '/camera/camera_info',
+                          '/camera/depth/image_raw', '/ground_truth/masks'}
+    stamps = {topic: [stamp for stamp, _, _ in messages] for topic, messages in found.items()}
+    assert len(set(map(tuple, stamps.values()))) == 1
+    assert np.diff(stamps['/camera/camera_info']).tolist() == [200_000_000] * 5
+
+
+def test_the_truth_is_a_scene_of_the_image_and_ros_reads_it(bag):
+    found = read(bag)
+    for (_, raw, message), (_, image, _) in zip(found['/ground_truth/masks'],
+                                                found['/camera/image_raw/compressed']):
+        scene = message_to_scene(deserialize_message(raw, message_class()))
+        pixels = decode_compressed(deserialize_message(image, CompressedImage))
+        assert pixels.shape == (120, 160, 3)
+        assert (scene.height, scene.width) == (120, 160)
+        assert len(message.objects) == len(scene.objects)
+
+
+def test_the_pile_is_cleared_from_the_top(bag):
+    counts = [len(message.objects) for _, _, message in read(bag)['/ground_truth/masks']]
+    assert counts[0] > 1
+    assert counts[-1] == 0
+
+
+def test_what_lies_on_more_is_nearer_to_the_camera(bag):
+    found = read(bag)
+    for (_, raw, _), (_, _, depth) in zip(found['/ground_truth/masks'],
+                                          found['/camera/depth/image_raw']):
+        scene = message_to_scene(deserialize_message(raw, message_class()))
+        metres = np.asarray(depth.data).view(np.uint16).reshape(120, 160) / 1000
+        for item in scene.objects:
+            for occluder in item.occluders:
+                below = metres[scene.visible_mask(item)]
+                above = metres[scene.visible_mask(scene[occluder])]
+                assert not below.size or not above.size or below.mean() > above.mean()
+
+
+def test_depth_counts_what_lies_beneath():
+    masks = np.zeros((2, 1, 4), bool)
+    masks[0, 0, :2] = True
+    masks[1, 0, 1:3] = True
+    assert stacked_depth(masks, (1, 4), 1.0).tolist() == [[720, 720, 760, 800]]
+
+
+def test_equal_seeds_give_equal_pictures(bag, tmp_path):
+    again = tmp_path / 'again'
+    assert main(['--out', str(again), '--compressed', *FEW]) == 0
+    first, second = (read(path)['/camera/image_raw/compressed'] for path in (bag, again))
+    for (_, a, _), (_, b, _) in zip(first, second):
+        pixels = [decode_compressed(deserialize_message(raw, CompressedImage)).astype(int)
+                  for raw in (a, b)]
+        assert np.abs(pixels[0] - pixels[1]).max() <= 8  # JPEG after rounding
+
+
+def test_a_bag_is_never_overwritten(bag, capsys):
+    assert main(['--out', str(bag), *FEW]) == 2
+    assert 'exists already' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('wrong', [['--frames', '0'], ['--width', '4'], ['--rate', '0'],
+                                   ['--protocol', 'nothing'], ['--cutouts', 'nothing.npz']])
+def test_bad_settings_are_said_before_work_starts(tmp_path, capsys, wrong):
+    out = tmp_path / 'bag'
+    assert main(['--out', str(out), *wrong]) == 2
+    assert capsys.readouterr().err.startswith('make_bag: ')
+    assert not out.exists()

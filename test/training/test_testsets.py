@@ -1,0 +1,57 @@
+"""Test sets come from seeds, can be checked, and hold what training never saw."""
+
+import numpy as np
+from PIL import Image
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import samples
+import torch
+from training.config import read_config
+from training.cutouts import procedural_cutouts
+from training.testsets import checksum, main, verdict
+
+pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')
+SMALL = ['--scenes', '3', '--side', '64', '--views', '1', '--objects', '3']
+
+
+def test_composed_sets_are_the_same_each_time_and_a_changed_pixel_shows(tmp_path):
+    for folder in ('first', 'second'):
+        assert main(['--out', str(tmp_path / folder), '--sets', 'mixed', *SMALL]) == 0
+    first, second = (tmp_path / folder / 'mixed' for folder in ('first', 'second'))
+    assert len(list(samples(first / 'annotations.json'))) == 3
+    assert checksum(first / 'annotations.json') == checksum(second / 'annotations.json')
+    picture = second / 'images' / '00001.png'
+    pixels = np.array(Image.open(picture))
+    pixels[5, 5, 0] ^= 1
+    Image.fromarray(pixels).save(picture)
+    assert checksum(first / 'annotations.json') != checksum(second / 'annotations.json')
+
+
+def test_a_set_that_is_there_is_kept(tmp_path):
+    assert main(['--out', str(tmp_path), '--sets', 'bin', *SMALL]) == 0
+    path = tmp_path / 'bin' / 'annotations.json'
+    made = path.stat().st_mtime_ns
+    assert main(['--out', str(tmp_path), '--sets', 'bin', *SMALL]) == 0
+    assert path.stat().st_mtime_ns == made
+
+
+def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):
+    names = ['Apple', 'Banana', 'Cherry', 'Cocos', 'Grape White', 'Lemon', 'Orange', 'Pineapple',
+             'Raspberry', 'Tomato']
+    rgba = procedural_cutouts(12, torch.Generator().manual_seed(0)).rgba.permute(0, 2, 3, 1)
+    held = read_config().held_varieties
+    np.savez(tmp_path / 'fruit.npz', rgba=rgba.numpy(), label=np.array([*range(10), 0, 2]),
+             class_names=np.array(names), variety=np.array([*names, held[0], 'Cherry 4']))
+    out = tmp_path / 'sets'
+    assert main(['--out', str(out), '--sets', 'fruit', '--cutouts', str(tmp_path / 'fruit.npz'),
+                 *SMALL]) == 0
+    assert len(list(samples(out / 'fruit' / 'annotations.json'))) == 3
+
+
+def test_fruit_without_cutouts_says_what_it_needs(tmp_path, capsys):
+    assert main(['--out', str(tmp_path), '--sets', 'fruit']) == 2
+    assert 'needs --cutouts' in capsys.readouterr().err
+
+
+def test_pixels_that_differ_from_the_reference_are_called_so():
+    assert verdict('mixed', 'something else', reference=True).startswith(('NOT', 'no reference'))
+    assert 'other settings' in verdict('mixed', '', reference=False)

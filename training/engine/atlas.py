@@ -1,0 +1,80 @@
+"""
+The atlas: every cutout in several resolutions in one buffer, read at any points of any of them.
+
+A small object is read from a small picture of it, so nothing aliases (Williams 1983, mipmaps), and
+from a still smaller one for its soft shadow. Colours are multiplied by alpha, so no rim darkens.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from training.cutouts import Cutouts, SIDE
+
+LEVELS = 4  # SIDE, SIDE / 2, ...: enough for objects of 8 pixels
+
+
+class Atlas:
+    """Cutouts on a device; a texel is four bytes, so a point costs four reads of one number."""
+
+    def __init__(self, sources: Sequence[Cutouts], device: torch.device) -> None:
+        """Put all pictures of `sources`, one after another, onto the device."""
+        rgba = torch.cat([source.rgba for source in sources])
+        self.sides = torch.tensor([SIDE >> level for level in range(LEVELS)], device=device)
+        texels, starts, start = [], [], 0
+        for side in self.sides.tolist():
+            packed = torch.cat([_packed(part, side) for part in rgba.split(512)])
+            texels.append(packed)
+            starts.append(start)
+            start += len(packed)
+        self.texels = torch.cat(texels).to(device)
+        self.starts = torch.tensor(starts, device=device)
+
+    def level_of(self, pixels: Tensor) -> Tensor:
+        """Return the level whose pictures are about as large as objects of that many pixels."""
+        return torch.log2(SIDE / pixels).round().long().clamp(0, LEVELS - 1)
+
+    def soft(self, level: Tensor) -> Tensor:
+        """Return the level of soft shadows of objects that are read from `level`."""
+        return (level + 2).clamp(max=LEVELS - 1)
+
+    def read(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """
+        Return what points show: float [n, 4] in 0 to 1, red, green, blue times alpha, and alpha.
+
+        picture and level int64 [n]; u (right) and v (down) float [n], -1 to 1 over the picture.
+        Between texels it is bilinear, outside of the picture 0.
+        """
+        index, share = self._around(picture, level, u, v)
+        texels = self.texels[index].view(torch.uint8).reshape(4, -1, 4)
+        return (texels * share[..., None]).sum(dim=0)
+
+    def read_alpha(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """Return alpha alone, float [n] in 0 to 1, else like `read`."""
+        index, share = self._around(picture, level, u, v)
+        return (((self.texels[index] >> 24) & 0xFF) * share).sum(dim=0)
+
+    def _around(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor,
+                ) -> tuple[Tensor, Tensor]:
+        """Return the four texels around each point, int64 [4, n], and their shares / 255."""
+        side = self.sides[level]
+        x, y = ((u + 1) * side - 1) / 2, ((v + 1) * side - 1) / 2
+        left, top = x.floor(), y.floor()
+        across, down = x - left, y - top
+        column, row = torch.stack([left, left + 1]).long(), torch.stack([top, top + 1]).long()
+        share_x = torch.stack([1 - across, across]) * ((column >= 0) & (column < side)) / 255
+        share_y = torch.stack([1 - down, down]) * ((row >= 0) & (row < side))
+        limit = side - 1
+        start = self.starts[level] + picture * side * side
+        row = start + row.clamp(min=0).minimum(limit) * side
+        index = row[:, None] + column.clamp(min=0).minimum(limit)[None]
+        return index.flatten(0, 1), (share_y[:, None] * share_x[None]).flatten(0, 1)
+
+
+def _packed(rgba: Tensor, side: int) -> Tensor:
+    """Return pictures uint8 [n, 4, SIDE, SIDE] at `side`, alpha multiplied in: int32 [n side²]."""
+    value = rgba.float()
+    value[:, :3] *= value[:, 3:] / 255
+    value = functional.adaptive_avg_pool2d(value, side).round().to(torch.uint8)
+    return value.permute(0, 2, 3, 1).contiguous().view(torch.int32).flatten()

@@ -1,0 +1,200 @@
+"""
+The compositor: batches of scenes by tensor operations, with exact masks and layers, on any device.
+
+Objects are cutouts, warped and lit, stacked on a background from back to front. Amodal masks,
+Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. No operation looks at
+more than the boxes of the objects, and none at one scene at a time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+import math
+
+import torch
+from torch import Tensor
+from training.cutouts import Cutouts
+from training.engine.atlas import Atlas
+from training.engine.backgrounds import backgrounds
+from training.engine.camera import developed
+from training.engine.protocols import GROUPS, Protocol
+from training.engine.randomness import SceneRandom
+from training.engine.scenes import clear_layers, MIN_OVERLAP, MIN_VISIBLE, Scenes
+from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
+
+MARGIN = 0.35  # a shadow reaches so far beyond its object, share of the object's size
+CHUNK = 1 << 21  # pixels of masks that are made at once on a CPU: more leaves its caches
+
+
+class Compositor:
+    """Draws scenes without end from sources of cutouts; scene i of a seed is always the same."""
+
+    def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], protocol: Protocol,
+                 side: int = 128, device: str = 'cpu', seed: int = 0, first: int = 0) -> None:
+        """
+        Mix `sources` by `weights` into scenes of `side` pixels a side, counted from `first`.
+
+        Raises ValueError for empty sources or weights that do not match them.
+        """
+        if not sources or len(weights) != len(sources) or not all(len(s) for s in sources):
+            raise ValueError(f'{len(sources)} sources of {[len(s) for s in sources]} cutouts do '
+                             f'not go with weights {list(weights)}; none may be empty')
+        self.protocol, self.side, self.device = protocol, side, torch.device(device)
+        self.seed, self.next = seed, first
+        ordered = [source.sorted() for source in sources]
+        self.atlas = Atlas(ordered, self.device)
+        self.weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        self._ranges = {
+            'source': _ranges(ordered, lambda source, i: source.name, device),
+            'class': _ranges(ordered, lambda source, i: source.classes[i], device),
+            'object': _ranges(ordered, lambda source, i: source.varieties[i], device)}
+        counts = torch.tensor([len(source) for source in ordered], device=device)
+        self._starts, self._counts = counts.cumsum(0) - counts, counts
+
+    def scenes(self, batch: int) -> Scenes:
+        """Compose the next `batch` scenes."""
+        numbers = torch.arange(self.next, self.next + batch, device=self.device)
+        self.next += batch
+        parts = [self._compose(part) for part in numbers.split(self._chunk())]
+        if len(parts) == 1:
+            return parts[0]
+        return Scenes(torch.cat([part.image for part in parts]),
+                      torch.cat([part.masks for part in parts]),
+                      torch.cat([part.layers for part in parts]))
+
+    def scene_without(self, number: int, gone: Tensor) -> Scenes:
+        """
+        Return scene `number` again without some of its objects, which changes nothing else.
+
+        gone bool [N]. What lay hidden beneath may come to light.
+        """
+        return self._compose(torch.tensor([number], device=self.device), gone)
+
+    def pictures(self, numbers: Tensor) -> Tensor:
+        """Return which picture of the atlas each object of those scenes shows, int64 [B, N]."""
+        return self._pictures(SceneRandom(self.seed, numbers))
+
+    def _chunk(self) -> int:
+        pixels = self.protocol.objects[1] * self.side ** 2
+        return max(1, CHUNK // pixels) if self.device.type == 'cpu' else 1 << 20
+
+    def _compose(self, numbers: Tensor, gone: Tensor | None = None) -> Scenes:
+        draw = SceneRandom(self.seed, numbers)
+        most, side, batch = self.protocol.objects[1], self.side, len(numbers)
+        pictures = self._pictures(draw).flatten()
+        poses = self._poses(draw)
+        boxes = poses.boxes(side, MARGIN)
+        wanted = draw.integers((1,), self.protocol.objects[0], most + 1)
+        boxes *= (torch.arange(most, device=self.device) < wanted)[..., None]
+        if gone is not None:
+            boxes *= ~gone[:, None]
+        points = pixels_of(boxes, side)
+        level = self.atlas.level_of(poses.size * side).flatten()
+        rgba = self.atlas.read(pictures[points.item], level[points.item],
+                               *poses.on_object(points.item, points.x, points.y))
+        masks = torch.zeros(batch * most * side ** 2, dtype=torch.bool, device=self.device)
+        masks[points.item * side ** 2 + points.pixel % side ** 2] = rgba[:, 3] >= 0.5
+        masks = masks.reshape(batch, most, side, side)
+        scale = (side / 64) ** 2
+        layers = clear_layers(masks, MIN_VISIBLE * scale, MIN_OVERLAP * scale)
+        masks &= (layers > 0)[..., None, None]
+        kept = torch.nonzero(layers.flatten()[points.item] > 0)[:, 0]
+        points, rgba = points.select(kept), rgba[kept]
+        shadow = self._shadows(draw, points, poses, pictures, level)
+        rgba[:, :3] *= self._light(draw, points, poses)
+        self._tint(draw, points, rgba)
+        canvas = backgrounds(side, draw, self.protocol.backgrounds)
+        canvas = canvas.permute(0, 2, 3, 1).reshape(-1, 3)
+        for part in reversed(list(_slots(points.item % most, most))):
+            paint(canvas, points.pixel[part], rgba[part], shadow[part])
+        image = canvas.reshape(batch, side, side, 3).permute(0, 3, 1, 2)
+        return Scenes(developed(image, draw), masks, layers)
+
+    def _pictures(self, draw: SceneRandom) -> Tensor:
+        """Return which picture each object shows, int64 [B, N], by the protocol's groups."""
+        most = self.protocol.objects[1]
+        groups = torch.tensor([self.protocol.groups.get(name, 0.0) for name in GROUPS],
+                              device=self.device)
+        group = draw.choices((1,), groups)
+        anchor = self._any(draw, 1)
+        source = self._any(draw, most)
+        start, count = self._ranges['source'][source].unbind(-1)
+        for number, name in enumerate(GROUPS[1:], start=1):
+            first, size = self._ranges[name][anchor].unbind(-1)
+            start = torch.where(group == number, first, start)
+            count = torch.where(group == number, size, count)
+        return start + (draw.uniform((most,)) * count).long().clamp(max=count - 1)
+
+    def _any(self, draw: SceneRandom, count: int) -> Tensor:
+        """Return pictures of sources drawn by their weight, int64 [B, count]."""
+        source = draw.choices((count,), self.weights)
+        size = self._counts[source]
+        return self._starts[source] + (draw.uniform((count,)) * size).long().clamp(max=size - 1)
+
+    def _poses(self, draw: SceneRandom) -> Poses:
+        """Return sizes and places by the protocol, and random poses there."""
+        given, most = self.protocol, self.protocol.objects[1]
+        low, high = given.size
+        size = torch.exp(draw.uniform((1,), math.log(low), math.log(high)) +
+                         given.size_spread * draw.normal((most,)))
+        spread = draw.uniform((1, 1), *given.crowding)
+        middle = draw.uniform((1, 2), -0.3, 0.3)
+        place = middle + spread * draw.normal((most, 2)).clamp(-1.8, 1.8)
+        return draw_poses(draw, size.clamp(0.07, 0.7), place.clamp(-0.95, 0.95))
+
+    def _shadows(self, draw: SceneRandom, points: Pixels, poses: Poses, pictures: Tensor,
+                 level: Tensor) -> Tensor:
+        """Return how dark each point's own object makes what lies beneath it, float [n]."""
+        dark = draw.uniform((1,), 0, self.protocol.shadow)
+        shift = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
+        move = shift.flatten(0, 1)[points.item]
+        u, v = poses.on_object(points.item, points.x - move[:, 0], points.y - move[:, 1])
+        soft = self.atlas.soft(level)[points.item]
+        alpha = self.atlas.read_alpha(pictures[points.item], soft, u, v)
+        return alpha * dark.expand_as(poses.size).flatten()[points.item]
+
+    def _light(self, draw: SceneRandom, points: Pixels, poses: Poses) -> Tensor:
+        """Return the light on each point, float [n, 3]: one lamp a scene, each object its gain."""
+        most = poses.size.shape[1]
+        gain = 1 + 0.2 * draw.normal((most, 1)) + 0.05 * draw.normal((most, 3))
+        slope = (0.15 * draw.normal((1, 2)) + 0.08 * draw.normal((most, 2))) / \
+            poses.size[..., None]
+        rows = torch.cat([gain.clamp(0.4, 1.6), slope, poses.place], dim=2).flatten(0, 1)
+        r = rows[points.item]
+        shade = 1 + r[:, 3] * (points.x - r[:, 5]) + r[:, 4] * (points.y - r[:, 6])
+        return r[:, :3] * shade.clamp(0.5, 1.5)[:, None]
+
+    def _tint(self, draw: SceneRandom, points: Pixels, rgba: Tensor) -> None:
+        """Give all objects of some scenes one colour, in place; their brightness stays."""
+        tone = draw.uniform((3,), 0.2, 1)
+        strength = draw.uniform((1,), 0.6, 0.95)
+        strength = strength * (draw.uniform((1,)) < self.protocol.alike)
+        rows = torch.cat([tone, strength], dim=1)[points.item // self.protocol.objects[1]]
+        grey = rgba[:, :3].mean(dim=1, keepdim=True) * 1.5
+        rgba[:, :3] += rows[:, 3:] * (grey * rows[:, :3] - rgba[:, :3])
+
+
+def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:
+    """
+    Lay points of one object a scene over the canvas, in place, with the shadow they cast.
+
+    canvas float [pixels, 3]; pixel int64 [n], none twice; rgba float [n, 4], colour times alpha;
+    shadow float [n], 0 (light) to 1 (black).
+    """
+    beneath = canvas[pixel] * ((1 - rgba[:, 3]) * (1 - shadow))[:, None]
+    canvas[pixel] = beneath + rgba[:, :3]
+
+
+def _slots(slot: Tensor, most: int) -> Iterator[slice]:
+    """Yield where each slot's points stand in a list that is grouped by slot."""
+    ends = torch.bincount(slot, minlength=most).cumsum(0).tolist()
+    return (slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends))
+
+
+def _ranges(sources: Sequence[Cutouts], name_of: Callable[[Cutouts, int], str],
+            device: str) -> Tensor:
+    """Return for each picture where those of the same name stand: int64 [n, 2], start, count."""
+    names = [(number, name_of(source, i)) for number, source in enumerate(sources)
+             for i in range(len(source))]
+    spans: dict[tuple[int, str], list[int]] = {}
+    for i, name in enumerate(names):
+        spans.setdefault(name, [i, 0])[1] += 1
+    return torch.tensor([spans[name] for name in names], device=device)

@@ -1,0 +1,84 @@
+"""Protocols: what kind of scenes to compose, read from YAML and checked by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).with_name('protocols')
+GROUPS = ('any', 'source', 'class', 'object')
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """
+    How scenes are made; protocols/*.yaml state why.
+
+    objects      fewest and most objects of a scene; what nobody could label goes afterwards
+    size         smallest and largest middle size of a scene's objects, share of the image's side
+    size_spread  deviation of the logarithm of sizes within a scene
+    crowding     least and largest spread of places; 0.1 is a heap, 0.7 fills the image
+    groups       weights of scenes whose objects are drawn from any source, from one source, from
+                 one class, or are one object again and again
+    alike        share of scenes whose objects are tinted to one colour
+    shadow       largest darkness of shadows, 0 to 1
+    procedural   drawn objects beside the given cutouts, and of which kinds (empty: all)
+    procedural_share  share of scenes' objects that are drawn ones, where cutouts are given
+    backgrounds  weights of kinds of background (empty: all alike)
+    classes      only these classes of the given cutouts (empty: all)
+    """
+
+    name: str
+    objects: tuple[int, int]
+    size: tuple[float, float]
+    size_spread: float
+    crowding: tuple[float, float]
+    groups: Mapping[str, float]
+    alike: float
+    shadow: float
+    procedural: int
+    procedural_share: float
+    procedural_kinds: tuple[str, ...]
+    backgrounds: Mapping[str, float]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting, for what cannot be composed."""
+        for name, least, most in (('objects', 1, 64), ('size', 0.02, 1.0), ('crowding', 0.0, 2.0)):
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise ValueError(f'{self.name}: {name} must be [fewest, most] within {least} to '
+                                 f'{most}, got [{low}, {high}]')
+        images = self.objects[0] * self.size[0] ** 2
+        if images > 4:
+            raise ValueError(f'{self.name}: {self.objects[0]} objects of side {self.size[0]} cover '
+                             f'the image {images:.1f} times, at most 4 leaves any to be seen: '
+                             'lower objects or size')
+        if not self.groups or set(self.groups) - set(GROUPS) or sum(self.groups.values()) <= 0:
+            raise ValueError(f'{self.name}: groups must weigh some of {", ".join(GROUPS)}, '
+                             f'got {dict(self.groups)}')
+        for name in ('alike', 'shadow', 'procedural_share'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f'{self.name}: {name} must lie in 0 to 1, '
+                                 f'got {getattr(self, name)}')
+
+
+def read_protocol(name: str) -> Protocol:
+    """Return a protocol by name or by path of a YAML file; raises ValueError, naming both."""
+    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
+    known = {field.name for field in fields(Protocol)} - {'name'}
+    try:
+        given = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
+        raise ValueError(f'protocol {name!r}: {path} cannot be read ({error}); take one of '
+                         f'{shipped}, or the path of a .yaml file') from error
+    if not isinstance(given, dict) or set(given) != known:
+        found = set(given) if isinstance(given, dict) else set()
+        raise ValueError(f'{path}: missing {sorted(known - found)}, '
+                         f'unknown {sorted(found - known)}')
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                              for key, value in given.items()}
+    return Protocol(name=path.stem, **values)

@@ -1,0 +1,121 @@
+"""
+Warps: where each pixel of an image lies on an object, by affine, perspective and elastic maps.
+
+Objects live in a square of -1 to 1 (u right, v down), images in another (x right, y down). Only
+pixels of an object's box are ever looked at: `pixels_of` lists them for all objects of a batch.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from training.engine.randomness import SceneRandom
+
+
+@dataclass(frozen=True)
+class Poses:
+    """
+    Where objects lie: tensors whose first dimensions are [B, N].
+
+    to_image   float [B, N, 3, 3], homography from object to image coordinates
+    waves      float [B, N, 2, 3]: amplitude, frequency and phase of u's and v's elastic map
+    size       float [B, N], the object's side as a share of the image's
+    place      float [B, N, 2], the object's middle in image coordinates
+    """
+
+    to_image: Tensor
+    waves: Tensor
+    size: Tensor
+    place: Tensor
+
+    def boxes(self, side: int, margin: float) -> Tensor:
+        """
+        Return the pixels that objects may touch: int64 [B, N, 4], left, top, right, bottom.
+
+        Right and bottom are exclusive. `margin` widens the box by a share of the object's size.
+        """
+        reach = 1 + self.waves[..., 0].abs().flip(-1)
+        signs = torch.tensor([[-1., -1.], [1., -1.], [1., 1.], [-1., 1.]], device=reach.device)
+        corners = torch.nn.functional.pad(reach[:, :, None] * signs, (0, 1), value=1.0)
+        seen = corners @ self.to_image.transpose(2, 3)
+        seen = seen[..., :2] / seen[..., 2:]
+        wide = margin * self.size[..., None]
+        low, high = seen.amin(dim=2) - wide, seen.amax(dim=2) + wide
+        ends = torch.cat([((low + 1) * side / 2).floor(), ((high + 1) * side / 2).ceil()], dim=-1)
+        return ends.long().clamp(0, side)
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """Return each object's numbers in one row [B * N, 15]: points gather them in one read."""
+        inverse = torch.linalg.inv(self.to_image).flatten(2)
+        return torch.cat([inverse, self.waves.flatten(2)], dim=2).flatten(0, 1)
+
+    def on_object(self, item: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return u and v, float [n], of image points x, y on objects `item` (into B * N)."""
+        h = self._rows[item].unbind(1)
+        w = 1 / (h[6] * x + h[7] * y + h[8]).clamp(min=1e-3)
+        u = (h[0] * x + h[1] * y + h[2]) * w
+        v = (h[3] * x + h[4] * y + h[5]) * w
+        return u + h[9] * torch.sin(h[10] * v + h[11]), v + h[12] * torch.sin(h[13] * u + h[14])
+
+
+def draw_poses(draw: SceneRandom, size: Tensor, place: Tensor) -> Poses:
+    """
+    Return random poses of objects of that size [B, N] and place [B, N, 2].
+
+    Turned any way, half of them flipped, stretched, tilted (perspective) and a third a little bent.
+    """
+    count = size.shape[1]
+    aspect = torch.exp(0.15 * draw.normal((count,)))
+    turn = draw.uniform((count,), 0, 2 * math.pi)
+    flip = torch.where(draw.uniform((count,)) < 0.5, -1.0, 1.0)
+    tilt = 0.12 * draw.normal((count, 2)).clamp(-2, 2)
+    cos, sin, wide, high = torch.cos(turn), torch.sin(turn), size * aspect * flip, size / aspect
+    turned = torch.stack([
+        torch.stack([cos * wide, -sin * high], dim=-1),
+        torch.stack([sin * wide, cos * high], dim=-1)], dim=2)
+    linear = turned + place[..., None] * tilt[..., None, :]  # the move is done after the tilt
+    top = torch.cat([linear, place[..., None]], dim=3)
+    bottom = torch.nn.functional.pad(tilt, (0, 1), value=1.0)[:, :, None]
+    bend = draw.uniform((count, 1), -0.1, 0.05).clamp(min=0)
+    waves = torch.stack([bend * draw.normal((count, 2)), draw.uniform((count, 2), 1, 5),
+                         draw.uniform((count, 2), 0, 2 * math.pi)], dim=-1)
+    return Poses(torch.cat([top, bottom], dim=2), waves, size, place)
+
+
+class Pixels(NamedTuple):
+    """
+    All pixels of all boxes, grouped by slot: first every scene's object 0, then every object 1.
+
+    item   int64 [n], the object: index into B * N
+    pixel  int64 [n], the pixel: index into B * side * side
+    x, y   float [n], the pixel's middle in image coordinates
+    """
+
+    item: Tensor
+    pixel: Tensor
+    x: Tensor
+    y: Tensor
+
+    def select(self, chosen: Tensor) -> 'Pixels':
+        """Return the pixels of those indices."""
+        return Pixels(*(part[chosen] for part in self))
+
+
+def pixels_of(boxes: Tensor, side: int) -> Pixels:
+    """Return the pixels of boxes int64 [B, N, 4] as one ragged list; empty boxes have none."""
+    batch, slots = boxes.shape[:2]
+    left, top, right, bottom = boxes.transpose(0, 1).reshape(-1, 4).unbind(1)
+    width = (right - left).clamp(min=0)
+    counts = width * (bottom - top).clamp(min=0)
+    entry = torch.repeat_interleave(torch.arange(len(counts), device=boxes.device), counts)
+    place = torch.arange(len(entry), device=boxes.device) - (counts.cumsum(0) - counts)[entry]
+    across = width[entry]
+    down = torch.div(place, across, rounding_mode='floor')
+    row, column = top[entry] + down, left[entry] + place - down * across
+    scene = entry % batch
+    return Pixels(scene * slots + entry // batch, (scene * side + row) * side + column,
+                  (column + 0.5) * (2 / side) - 1, (row + 0.5) * (2 / side) - 1)

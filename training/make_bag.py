@@ -1,0 +1,227 @@
+"""
+Make a rosbag2 of a pile that a robot clears: camera moving, objects taken away from the top.
+
+    scripts/env python -m training.make_bag --out out/pile --storage mcap --frames 60
+
+Topics:  /camera/image_raw (sensor_msgs/Image rgb8), or with --compressed
+         /camera/image_raw/compressed (sensor_msgs/CompressedImage, JPEG)
+         /camera/camera_info (sensor_msgs/CameraInfo), /camera/depth/image_raw (16UC1, mm, REP 118)
+         /ground_truth/masks (seq_amodal_ros/LayeredAmodalMasks): the truth of each frame
+The camera looks straight down and slides over the pile; depth follows from how objects are stacked.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+import math
+from pathlib import Path
+import shutil
+import sys
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.bridge.images import encode_image
+from seq_amodal_ros.bridge.messages import byte_array
+from seq_amodal_ros.bridge.scenes import scene_to_message
+from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
+import torch
+from tqdm import tqdm
+from training.engine.compositor import Compositor
+from training.engine.protocols import read_protocol
+from training.engine.scenes import layered_scene
+from training.engine.sources import sources_of
+
+SIDE = 512  # pixels of the composed table, of which the camera sees a part
+TABLE = 0.8  # metres from the camera to the table, when it sees all of it
+THICKNESS = 0.04  # metres that each object adds to a stack
+FRAME = 'camera_optical_frame'
+START = 1_700_000_000  # seconds; a fixed time, so that equal seeds give equal bags
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    What the camera sees at one time.
+
+    image uint8 RGB [height, width, 3]; depth uint16 [height, width], mm; scene: the truth.
+    """
+
+    image: NDArray[np.uint8]
+    depth: NDArray[np.uint16]
+    scene: LayeredScene
+
+
+def cleared(compositor: Compositor, number: int) -> Iterator[tuple[NDArray, NDArray]]:
+    """
+    Yield a scene again and again, each time without one more object of its top layer.
+
+    image uint8 [SIDE, SIDE, 3] and masks bool [N, SIDE, SIDE] from front to back; the last is bare.
+    """
+    gone = torch.zeros(compositor.protocol.objects[1], dtype=torch.bool)
+    while True:
+        scenes = compositor.scene_without(number, gone)
+        masks = scenes.masks[0]
+        yield scenes.picture(0), masks[masks.any(dim=(1, 2))].numpy()
+        top = torch.where(scenes.layers[0] == 1, masks.sum(dim=(1, 2)), 0)
+        if not top.any():
+            return
+        gone[int(top.argmax())] = True
+
+
+def views(compositor: Compositor, number: int, count: int, width: int, height: int,
+          ) -> Iterator[View]:
+    """Yield `count` views of a pile as it is cleared, from a camera that slides and sinks."""
+    states = list(cleared(compositor, number))
+    for i in range(count):
+        picture, masks = states[i * len(states) // count]
+        angle = 2 * math.pi * i / count
+        zoom = 1.3 + 0.1 * math.sin(angle)
+        scale = zoom * max(width, height) / SIDE
+        middle = SIDE / 2 * (1 + 0.08 * np.array([math.cos(angle), math.sin(2 * angle)]))
+        move = np.array([[scale, 0, width / 2 - scale * middle[0]],
+                         [0, scale, height / 2 - scale * middle[1]]])
+
+        def seen(plane: NDArray, how: int = cv2.INTER_AREA, move: NDArray = move) -> NDArray:
+            return cv2.warpAffine(plane, move, (width, height), flags=how,
+                                  borderMode=cv2.BORDER_REFLECT_101)
+
+        shown = [seen(mask.astype(np.uint8), cv2.INTER_NEAREST) > 0 for mask in masks]
+        inside = np.array([mask for mask in shown if mask.any()], bool)
+        scene = layered_scene(inside.reshape(-1, height, width))
+        yield View(seen(picture, cv2.INTER_LINEAR), stacked_depth(inside, (height, width), zoom),
+                   scene)
+
+
+def stacked_depth(masks: NDArray[np.bool_], shape: tuple[int, int], zoom: float,
+                  ) -> NDArray[np.uint16]:
+    """Return the depth, mm, of masks bool [N, height, width] stacked from front to back."""
+    depth = np.full(shape, TABLE / zoom)
+    if len(masks):
+        height = occlusion_layers(occlusion_matrix(masks).T)  # 1 lies on the table, 2 on a 1, ...
+        for mask, level in zip(masks[::-1], height[::-1]):
+            depth[mask] = TABLE / zoom - THICKNESS * level
+    return np.round(depth * 1000).astype(np.uint16)
+
+
+def messages(view: View, header: Any, compressed: bool) -> dict[str, Any]:
+    """Return a view as ROS messages by topic."""
+    from sensor_msgs.msg import CameraInfo, CompressedImage
+    height, width = view.depth.shape
+    focal = float(max(width, height))
+    info = CameraInfo(header=header, height=height, width=width, distortion_model='plumb_bob',
+                      d=[0.0] * 5, r=[1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0],
+                      k=[focal, 0, width / 2, 0, focal, height / 2, 0, 0, 1.0],
+                      p=[focal, 0, width / 2, 0, 0, focal, height / 2, 0, 0, 0, 1.0, 0])
+    depth = encode_image(view.depth, header, 'mono16')
+    depth.encoding = '16UC1'
+    result = {'/camera/camera_info': info, '/camera/depth/image_raw': depth,
+              '/ground_truth/masks': scene_to_message(view.scene, header, 'truth')}
+    if compressed:
+        _, data = cv2.imencode('.jpg', cv2.cvtColor(view.image, cv2.COLOR_RGB2BGR))
+        result['/camera/image_raw/compressed'] = CompressedImage(
+            header=header, format='jpeg', data=byte_array(data.tobytes()))
+    else:
+        result['/camera/image_raw'] = encode_image(view.image, header)
+    return result
+
+
+def typestore() -> Any:
+    """Return what rosbags must know of our messages and those they are made of."""
+    from ament_index_python.packages import get_package_share_directory
+    from rosbags.typesys import get_types_from_msg, get_typestore, Stores
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for package in ('vision_msgs', 'seq_amodal_ros'):
+        folder = Path(get_package_share_directory(package)) / 'msg'
+        for path in sorted(folder.glob('*.msg')):
+            name = f'{package}/msg/{path.stem}'
+            found = get_types_from_msg(path.read_text(), name)
+            store.register({key: value for key, value in found.items()
+                            if key not in store.fielddefs})
+    return store
+
+
+def write_bag(out: Path, storage: str, frames: Iterable[View], rate: float, compressed: bool,
+              ) -> None:
+    """Write views as a bag at `out`; it appears there whole or not at all."""
+    from builtin_interfaces.msg import Time
+    from rclpy.serialization import serialize_message
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from std_msgs.msg import Header
+    store = typestore()
+    part = out.with_name(f'.{out.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
+    connections: dict[str, Any] = {}
+    try:
+        with Writer(part, version=9, storage_plugin=plugin) as writer:
+            for i, view in enumerate(frames):
+                stamp = round((START + i / rate) * 1e9)
+                header = Header(stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9),
+                                frame_id=FRAME)
+                for topic, message in messages(view, header, compressed).items():
+                    package, _, name = type(message).__module__.partition('.')
+                    kind = f'{package}/{name.split(".")[0]}/{type(message).__name__}'
+                    if topic not in connections:
+                        connections[topic] = writer.add_connection(topic, kind, typestore=store)
+                    writer.write(connections[topic], stamp, serialize_message(message))
+        _rename_inside(part, out.name)
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _rename_inside(part: Path, name: str) -> None:
+    """Give the bag's data file the name that it would have in its final folder."""
+    metadata = part / 'metadata.yaml'
+    text = metadata.read_text()
+    for path in list(part.iterdir()):
+        if path.name.startswith(part.name):
+            final = name + path.name.removeprefix(part.name)
+            text = text.replace(path.name, final)
+            path.rename(part / final)
+    metadata.write_text(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--out', type=Path, required=True, help='folder of the bag, made anew')
+    parser.add_argument('--storage', choices=['mcap', 'sqlite3'], default='mcap')
+    parser.add_argument('--compressed', action='store_true', help='JPEG instead of raw images')
+    parser.add_argument('--protocol', default='mixed', help='name or .yaml file')
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ')
+    parser.add_argument('--frames', type=int, default=60)
+    parser.add_argument('--rate', type=float, default=10.0, help='frames a second, Hz')
+    parser.add_argument('--width', type=int, default=640)
+    parser.add_argument('--height', type=int, default=480)
+    parser.add_argument('--seed', type=int, default=0, help='of the scenes')
+    parser.add_argument('--scene', type=int, default=0, help="number of the seed's scene")
+    given = parser.parse_args(arguments)
+    try:
+        if given.out.exists():
+            raise ValueError(f'{given.out} exists already; remove it or give another --out')
+        if not (given.frames >= 1 and given.rate > 0 and 16 <= given.width <= 4096
+                and 16 <= given.height <= 4096):
+            raise ValueError('--frames from 1 up, --rate above 0, --width and --height 16 to 4096')
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        protocol = read_protocol(given.protocol)
+        compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
+                                SIDE, seed=given.seed)
+        shown = views(compositor, given.scene, given.frames, given.width, given.height)
+        write_bag(given.out, given.storage, tqdm(shown, total=given.frames, unit='frame',
+                                                 disable=None), given.rate, given.compressed)
+    except ImportError as error:
+        print(f'make_bag: {error.name} is missing: it needs ROS 2 and the built package, so start '
+              'it by scripts/env', file=sys.stderr)
+        return 2
+    except (ValueError, OSError) as error:
+        print(f'make_bag: {error}', file=sys.stderr)
+        return 2
+    print(f'{given.frames} frames in {given.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

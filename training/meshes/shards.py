@@ -1,0 +1,97 @@
+"""Work in parts that survive an interruption: each done part is a file, made by some process."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+import json
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+from training.meshes.registry import MeshError
+
+Arrays = dict[str, NDArray]
+Task = TypeVar('Task')
+
+
+def parts_folder(out: Path, settings: Mapping[str, Any]) -> Path:
+    """
+    Return the folder OUT.parts, made or gone on with.
+
+    Raises MeshError, naming it, if it holds parts that were made with other settings.
+    """
+    folder = out.with_name(f'{out.name}.parts')
+    note, text = folder / 'settings.json', json.dumps(dict(settings), sort_keys=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if note.is_file() and note.read_text() != text:
+        raise MeshError(f'{folder}: an interrupted run left it with other settings '
+                        f'({note.read_text()}); use those, or remove the folder')
+    part = note.with_name(f'{note.name}.{os.getpid()}')
+    part.write_text(text)
+    part.replace(note)
+    return folder
+
+
+def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arrays],
+             workers: int, about: str) -> list[Path]:
+    """
+    Return a file for each named task, with what `work` makes of it; those that exist are kept.
+
+    `work` and the tasks must be picklable if there is more than one worker. An error in one task
+    stops the others and is raised, MeshError if a process died; what was done stays done.
+    """
+    paths = {name: folder / f'{name}.npz' for name in tasks}
+    missing = [name for name in tasks if not paths[name].is_file()]
+    with tqdm(total=len(tasks), initial=len(tasks) - len(missing), desc=about,
+              disable=None) as bar:
+        if workers == 1 or len(missing) < 2:
+            for name in missing:
+                _make(paths[name], work, tasks[name])
+                bar.update()
+            return list(paths.values())
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(min(workers, len(missing)), context) as pool:
+            jobs = [pool.submit(_make, paths[name], work, tasks[name]) for name in missing]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+                    bar.update()
+            except BrokenProcessPool as error:
+                raise MeshError('a worker process died, perhaps for want of memory; run again '
+                                f'with fewer workers: {folder} keeps what is done') from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+    return list(paths.values())
+
+
+def read_parts(paths: Sequence[Path]) -> list[Arrays]:
+    """Return the content of part files; raises MeshError, naming the file, for a broken one."""
+    found = []
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                found.append({key: data[key] for key in data.files})
+        except (OSError, ValueError, EOFError) as error:
+            raise MeshError(f'{path}: broken ({error}); remove it and run again') from error
+    return found
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an .npz file of arrays; never half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.{os.getpid()}')
+    content: dict[str, Any] = dict(arrays)
+    try:
+        with part.open('wb') as stream:
+            np.savez_compressed(stream, **content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _make(path: Path, work: Callable[[Task], Arrays], task: Task) -> None:
+    save_arrays(path, work(task))

@@ -1,0 +1,139 @@
+"""
+A look inside the data engine: contact sheets of scenes with their masks, and statistics.
+
+    python -m training.preview --protocol mixed --cutouts fruit.npz --out out/preview
+
+writes OUT/PROTOCOL.sheet.png (scenes with the outlines of all amodal masks, number = layer) and
+OUT/PROTOCOL.statistics.png, and prints the statistics.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+
+import cv2
+from matplotlib.figure import Figure
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from seq_amodal_ros.evaluation.pictures import draw_layers
+from seq_amodal_ros.scene import LayeredScene
+import torch
+from training.cutouts import Cutouts
+from training.engine.compositor import Compositor
+from training.engine.protocols import read_protocol
+from training.engine.scenes import overlaps_of, Scenes
+from training.engine.sources import sources_of
+
+COLUMNS = 8
+PANEL = 192
+
+
+def contact_sheet(scenes: Scenes, count: int) -> NDArray[np.uint8]:
+    """Return `count` scenes above the same with their masks, uint8 RGB, COLUMNS a row."""
+    rows = []
+    for start in range(0, count, COLUMNS):
+        chosen = range(start, min(start + COLUMNS, count))
+        pictures = [_panel(scenes.picture(i)) for i in chosen]
+        masked = [draw_layers(_panel(scenes.picture(i)), _panel_scene(scenes, i)) for i in chosen]
+        for row in (pictures, masked):
+            row += [np.full((PANEL, PANEL, 3), 255, np.uint8)] * (COLUMNS - len(row))
+            rows.append(np.concatenate(row, axis=1))
+    return np.concatenate(rows)
+
+
+def _panel(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _panel_scene(scenes: Scenes, index: int) -> LayeredScene:
+    masks = torch.nn.functional.interpolate(
+        scenes.masks[index:index + 1].float(), (PANEL, PANEL), mode='bilinear') > 0.5
+    layers = scenes.layers[index:index + 1] * masks.any(dim=(2, 3))
+    return Scenes(scenes.image[index:index + 1], masks, layers).layered(0)
+
+
+def statistics(scenes: Scenes) -> dict[str, NDArray]:
+    """
+    Return what is drawn: one number a scene or an object.
+
+    objects and depth int64 [B]; layer int64, visible and size float [objects]: occlusion layer,
+    visible fraction and share of the image; overlap float [pairs]: share of the smaller object of
+    a pair that lies on or under the other.
+    """
+    there = scenes.layers > 0
+    area = scenes.masks.sum(dim=(2, 3))
+    shared = overlaps_of(scenes.masks).tril(-1)
+    smaller = torch.minimum(area[:, :, None], area[:, None])
+    pairs = shared > 0
+    return {name: value.numpy() for name, value in {
+        'objects': there.sum(dim=1), 'depth': scenes.layers.amax(dim=1),
+        'layer': scenes.layers[there],
+        'visible': scenes.visible.sum(dim=(2, 3))[there] / area[there],
+        'size': area[there] / scenes.masks[0, 0].numel(),
+        'overlap': shared[pairs] / smaller[pairs]}.items()}
+
+
+def plot(found: dict[str, NDArray]) -> Figure:
+    """Return histograms of `statistics`, one a panel."""
+    figure = Figure(figsize=(12, 6), layout='constrained')
+    panels = figure.subplots(2, 3).flat
+    titles = {'objects': 'objects a scene', 'depth': 'layers a scene',
+              'layer': 'objects on each layer', 'visible': 'visible fraction of objects',
+              'size': 'share of the image', 'overlap': 'overlap of pairs, share of the smaller'}
+    for axis, (name, title) in zip(panels, titles.items()):
+        values = found[name]
+        whole = values.dtype.kind == 'i'
+        bins = np.arange(values.max(initial=1) + 2) - 0.5 if whole else 20
+        axis.hist(values, bins=bins, color='#4477aa')
+        axis.set_title(title)
+    return figure
+
+
+def summary(found: dict[str, NDArray]) -> str:
+    """Return the statistics in words."""
+    depth = np.bincount(found['depth'])
+    shares = ', '.join(f'{layer}: {100 * n / depth.sum():.0f} %'
+                       for layer, n in enumerate(depth) if n)
+    return (f'{len(found["depth"])} scenes, {found["objects"].mean():.1f} objects each; scenes by '
+            f'number of layers: {shares}; median visible fraction of what is not on layer 1: '
+            f'{np.median(found["visible"][found["layer"] > 1]):.2f}; median overlap of a pair: '
+            f'{np.median(found["overlap"]):.2f}')
+
+
+def draw(name: str, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Path, count: int,
+         side: int, seed: int) -> None:
+    """Write sheet and statistics of `count` scenes of a protocol; print the statistics."""
+    compositor = Compositor(*sources, read_protocol(name), side, seed=seed)
+    scenes = compositor.scenes(count)
+    out.mkdir(parents=True, exist_ok=True)
+    stem = out / compositor.protocol.name
+    Image.fromarray(contact_sheet(scenes, min(count, 4 * COLUMNS))).save(f'{stem}.sheet.png')
+    found = statistics(scenes)
+    plot(found).savefig(f'{stem}.statistics.png')
+    print(f'{name}: {summary(found)}; see {stem}.sheet.png and {stem}.statistics.png')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--protocol', nargs='+', default=['mixed'], help='names or .yaml files')
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--scenes', type=int, default=256)
+    parser.add_argument('--side', type=int, default=128, help='pixels')
+    parser.add_argument('--seed', type=int, default=0)
+    given = parser.parse_args(arguments)
+    try:
+        for name in given.protocol:
+            draw(name, sources_of(given.cutouts, read_protocol(name), seed=given.seed), given.out,
+                 given.scenes, given.side, given.seed)
+    except (ValueError, OSError) as error:
+        print(f'preview: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

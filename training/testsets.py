@@ -1,0 +1,134 @@
+"""
+The fixed test sets: scenes of objects that training never sees, from seeds, with checksums.
+
+    python -m training.testsets --out runs/testsets --sets mixed bin physics
+    python -m training.testsets --out runs/testsets --sets fruit --cutouts fruit.npz
+
+writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed`, `bin` and
+`physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
+need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
+the varieties that the training's config holds out. A set that is there already is kept.
+"""
+
+import argparse
+from collections.abc import Sequence
+import hashlib
+import json
+from pathlib import Path
+import shutil
+import sys
+
+import numpy as np
+from PIL import Image
+from seq_amodal_ros.evaluation.amodal_coco import load_image, samples, write_amodal_coco
+from seq_amodal_ros.scene import LayeredScene
+from tqdm import tqdm
+from training.config import DEFAULT, read_config
+from training.cutouts import Cutouts
+from training.engine.compositor import Compositor
+from training.engine.protocols import Protocol, read_protocol
+from training.engine.sources import sources_of
+from training.meshes.atlas import render_atlas
+from training.meshes.piles import write_piles
+
+SETS = ('fruit', 'mixed', 'bin', 'physics')
+CHECKSUMS = Path(__file__).with_name('testsets.json')
+SCENES, SIDE, SEED = 200, 256, 20_261_124
+BATCH = 10
+
+
+def compose(sources: tuple[Sequence[Cutouts], Sequence[float]], protocol: Protocol, out: Path,
+            count: int, side: int) -> None:
+    """Write `count` scenes of a protocol as amodal COCO; `out` appears when all are there."""
+    compositor = Compositor(*sources, protocol, side, seed=SEED)
+    part = out.with_name(f'.{out.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    (part / 'images').mkdir(parents=True)
+    scenes: dict[str, LayeredScene] = {}
+    bar = tqdm(total=count, desc=out.name, unit='scene', disable=None)
+    while len(scenes) < count:
+        batch = compositor.scenes(min(BATCH, count - len(scenes)))
+        for i in range(len(batch.layers)):
+            name = f'images/{len(scenes):05d}.png'
+            Image.fromarray(batch.picture(i)).save(part / name)
+            scenes[name] = batch.layered(i)
+            bar.update()
+    bar.close()
+    write_amodal_coco(part / 'annotations.json', scenes)
+    part.rename(out)
+
+
+def checksum(path: Path) -> str:
+    """Return SHA-256 over pictures, masks and layers of a set, as decoded: 64 hex digits."""
+    digest = hashlib.sha256()
+    for sample in samples(path):
+        for array in (load_image(sample.path), np.packbits(sample.masks),
+                      sample.layers.astype('<i8')):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, views: int,
+         objects: int | None) -> None:
+    """Make one of SETS in the folder `out`."""
+    if name == 'physics':
+        write_piles(out / name, count, split='test', side=side, seed=SEED)
+        return
+    protocol = read_protocol(name)
+    if name == 'fruit':
+        config = read_config(DEFAULT)
+        sources = sources_of(cutouts, protocol, config.held_classes, config.held_varieties,
+                             'varieties')
+    else:
+        atlas = out / 'meshes_test.npz'
+        if not atlas.is_file():
+            render_atlas(atlas, 'test', views, objects, seed=SEED)
+        sources = sources_of([atlas], protocol, seed=SEED)
+    compose(sources, protocol, out / name, count, side)
+
+
+def verdict(name: str, found: str, reference: bool) -> str:
+    """Return in words whether a set is the one that others measure on."""
+    if not reference:
+        return 'other settings than the reference, so there is no checksum to compare with'
+    known = json.loads(CHECKSUMS.read_text()) if CHECKSUMS.is_file() else {}
+    if name not in known:
+        return f'no reference checksum for {name} yet'
+    if known[name] == found:
+        return 'the reference pixels'
+    return ('NOT the reference pixels: another processor or library rounds otherwise, or other '
+            'cutouts were given; say so beside scores')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[1:]))
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='for the set fruit')
+    parser.add_argument('--scenes', type=int, default=SCENES)
+    parser.add_argument('--side', type=int, default=SIDE, help='pixels')
+    parser.add_argument('--views', type=int, default=6, help='of each mesh in the atlas')
+    parser.add_argument('--objects', type=int, help='only the first so many meshes')
+    given = parser.parse_args(arguments)
+    usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, 6, None)
+    try:
+        if 'fruit' in given.sets and not given.cutouts:
+            raise ValueError('the set fruit needs --cutouts: no registry brings pictures of fruit')
+        given.out.mkdir(parents=True, exist_ok=True)
+        for name in given.sets:
+            if not (given.out / name / 'annotations.json').is_file():
+                make(name, given.out, given.cutouts, given.scenes, given.side, given.views,
+                     given.objects)
+            found = checksum(given.out / name / 'annotations.json')
+            print(f'{name}: {given.out / name}, checksum {found[:16]}: '
+                  f'{verdict(name, found, usual)}')
+    except (ValueError, OSError) as error:
+        print(f'testsets: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
