@@ -15,11 +15,13 @@ import argparse
 from collections.abc import Sequence
 import copy
 from dataclasses import asdict
+import fcntl
 import logging
 import math
 from pathlib import Path
 import signal
 import time
+from typing import TextIO
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
@@ -108,6 +110,18 @@ def sources(paths: Sequence[Path], config: TrainConfig) -> tuple[list[Cutouts], 
     return [*given, drawn], [*((1 - share) * len(c) ** 0.5 / total for c in given), share]
 
 
+def locked(folder: Path) -> TextIO:
+    """Return the folder's lock, held as long as the file is open; raises ValueError if it is."""
+    lock = (folder / 'lock').open('w')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise ValueError(f'{folder}: another process trains there; stop it, or give another '
+                         '--run') from error
+    return lock
+
+
 class Run:
     """A training run in a folder: model, average, optimiser and step, saved and resumed whole."""
 
@@ -117,6 +131,7 @@ class Run:
         torch.manual_seed(config.seed)
         self.folder, self.config, self.step, self.seconds = folder, config, 0, 0.0
         self.model = EncodeOnceDenoiser()
+        self._lock = locked(folder)
         self.state = folder / 'state.pt'
         saved = torch.load(self.state, weights_only=True) if self.state.is_file() else None
         if saved is None and start is None:
@@ -149,6 +164,10 @@ class Run:
         self.step, self.seconds = saved['step'], saved['seconds']
         self.schedule.last_epoch = self.step
         log.info('resumed %s at step %d', self.folder, self.step)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.close()
 
     def save(self, training: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
@@ -214,11 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = read_config(given.config)
         cutouts, shares = sources(given.cutouts, config)
         start = load_checkpoint(given.start) if given.start else None
-    except ValueError as error:
+        given.run.mkdir(parents=True, exist_ok=True)
+        run = Run(given.run, config, given.device, start)
+    except (ValueError, OSError) as error:
         log.error('%s', error)
         return 2
-    given.run.mkdir(parents=True, exist_ok=True)
-    run = Run(given.run, config, given.device, start)
     compositor = Compositor(cutouts, shares, run.model.image_size, config.objects, given.device,
                             config.seed + 1 + run.step)
     facts = {'config': asdict(config), 'sources': {c.name: len(c) for c in cutouts},
@@ -229,6 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train(run, compositor, given.minutes, facts)
     except KeyboardInterrupt:
         log.info('stopped at step %d; the same command goes on from there', run.step)
+    finally:
+        run.close()
     return 0
 
 

@@ -46,6 +46,28 @@ def test_a_stopped_run_resumes(config, tmp_path):
                for name, value in state(folder)['average'].items())
 
 
+def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    with train.locked(folder):
+        assert train.main(['--run', str(folder), '--config', str(config)]) == 2
+    assert f'{folder}: another process trains there' in caplog.text
+    assert not (folder / 'state.pt').exists()
+
+
+def test_a_run_goes_on_from_given_weights(config, tmp_path):
+    command = ['--config', str(config), '--device', 'cpu']
+    assert train.main([*command, '--run', str(tmp_path / 'first')]) == 0
+    weights = tmp_path / 'first' / 'weights.safetensors'
+    assert train.main([*command, '--run', str(tmp_path / 'second'), '--start', str(weights),
+                       '--minutes', '0']) == 0
+    first, second = (load_checkpoint(tmp_path / name / 'weights.safetensors')
+                     for name in ('first', 'second'))
+    assert all(torch.equal(value, second.model.state_dict()[name])
+               for name, value in first.model.state_dict().items())
+    assert second.training['start']['weights'] == first.label
+
+
 def test_the_average_follows_at_its_pace():
     mean, now = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(mean.weight, 0.0)

@@ -1,0 +1,33 @@
+"""A preview shows scenes and counts what is in them."""
+
+import numpy as np
+from seq_amodal_ros.evaluation.amodal_coco import load_image
+import torch
+from training.engine.scenes import clear_layers, Scenes
+from training.preview import main, PANEL, statistics
+
+
+def test_sheet_and_statistics_are_drawn(tmp_path, capsys):
+    assert main(['--protocol', 'tools', '--out', str(tmp_path), '--scenes', '9',
+                 '--side', '64']) == 0
+    sheet = load_image(tmp_path / 'tools.sheet.png')
+    assert sheet.shape == (4 * PANEL, 8 * PANEL, 3)  # eight scenes, their masks, the ninth, its own
+    assert load_image(tmp_path / 'tools.statistics.png').std() > 0
+    assert '9 scenes' in capsys.readouterr().out
+
+
+def test_statistics_count_what_is_there():
+    masks = torch.zeros(1, 3, 8, 8, dtype=torch.bool)
+    masks[0, 0, :4], masks[0, 1, 2:6] = True, True  # half of the second is hidden; no third
+    found = statistics(Scenes(torch.zeros(1, 3, 8, 8), masks, clear_layers(masks, 1, 1)))
+    assert found['objects'].tolist() == [2]
+    assert found['depth'].tolist() == [2]
+    assert found['layer'].tolist() == [1, 2]
+    assert np.allclose(found['visible'], [1, 0.5])
+    assert np.allclose(found['size'], [0.5, 0.5])
+    assert np.allclose(found['overlap'], [0.5])
+
+
+def test_an_unknown_protocol_is_said(tmp_path, capsys):
+    assert main(['--protocol', 'nothing', '--out', str(tmp_path)]) == 2
+    assert 'take one of bin, fruit, mixed, tools' in capsys.readouterr().err
