@@ -3,7 +3,7 @@ A look inside the data engine: contact sheets of scenes with their masks, and st
 
     python -m training.preview --protocol mixed --cutouts fruit.npz --out out/preview
 
-writes OUT/PROTOCOL.sheet.png (scenes with the outlines of all amodal masks, number = layer) and
+writes OUT/PROTOCOL.sheet.png (scenes, and the same with all amodal masks, numbered by layer) and
 OUT/PROTOCOL.statistics.png, and prints the statistics.
 """
 
