@@ -45,19 +45,19 @@ class PlainLoop:
         middle, spread = rng.uniform(-0.3, 0.3, 2), rng.uniform(*given.crowding)
         size = math.exp(rng.uniform(*np.log(given.size)))
         dark, shift = rng.uniform(0, given.shadow), rng.normal(0, 0.1, 2)
-        layers_of = []
+        drawn = []
         for _ in range(rng.integers(given.objects[0], given.objects[1] + 1)):
             own = np.clip(size * math.exp(given.size_spread * rng.normal()), 0.07, 0.7)
             place = np.clip(middle + spread * rng.normal(size=2), -0.95, 0.95)
-            layers_of.append(self._object(own, place))
-        for object_rgba in layers_of:
-            alpha = object_rgba[..., 3:]
+            drawn.append(self._object(own, place))
+        for layer in drawn:
+            alpha = layer[..., 3:]
             move = np.array([[1, 0, shift[0] * size * side], [0, 1, shift[1] * size * side]])
             soft = cv2.GaussianBlur(alpha, (0, 0), 0.05 * size * side + 0.5)
             soft = cv2.warpAffine(soft, move, (side, side))[..., None]
             image = image * (1 - dark * soft)
-            image = image * (1 - alpha) + object_rgba[..., :3]
-        masks = np.array([o[..., 3] >= 0.5 for o in reversed(layers_of)])
+            image = image * (1 - alpha) + layer[..., :3]
+        masks = np.array([o[..., 3] >= 0.5 for o in reversed(drawn)])
         masks = self._clear(masks)
         layers = occlusion_layers(occlusion_matrix(masks))
         return self._developed(image), masks, layers
@@ -83,7 +83,7 @@ class PlainLoop:
         warped = cv2.warpPerspective(cutout, matrix, (side, side))
         if rng.uniform() < 1 / 3:
             x, y = np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32))
-            bend = 0.03 * size * side
+            bend = np.float32(0.03 * size * side)
             warped = cv2.remap(warped, x + bend * np.sin(6 * y / side), y + bend * np.sin(
                 6 * x / side), cv2.INTER_LINEAR)
         return warped

@@ -48,5 +48,5 @@ def test_a_class_that_no_file_holds_is_named(fruit):
 
 def test_nothing_to_compose_from_says_what_to_give(fruit):
     only_given = replace(MIXED, procedural=0, procedural_share=0.0)
-    with pytest.raises(CutoutError, match="draws no objects itself.*'varieties'.*--cutouts"):
+    with pytest.raises(CutoutError, match=r"draws no objects itself.*'varieties'.*--cutouts"):
         sources_of([fruit], only_given, part='varieties')
