@@ -21,7 +21,8 @@ from training.engine.scenes import clear_layers, MIN_OVERLAP, MIN_VISIBLE, Scene
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.35  # a shadow reaches so far beyond its object, share of the object's size
-CHUNK = 1 << 21  # pixels of masks that are made at once on a CPU: more leaves its caches
+RIM = 1.1  # where a picture ends on an object, -1 to 1, with the last texel's way to nothing
+CHUNK = 1 << 22  # pixels of masks that are made at once on a CPU: more leaves its caches
 
 
 class Compositor:
@@ -88,8 +89,7 @@ class Compositor:
             boxes *= ~gone[:, None]
         points = pixels_of(boxes, side)
         level = self.atlas.level_of(poses.size * side).flatten()
-        rgba = self.atlas.read(pictures[points.item], level[points.item],
-                               *poses.on_object(points.item, points.x, points.y))
+        rgba = self._read(points, poses, pictures, level)
         masks = torch.zeros(batch * most * side ** 2, dtype=torch.bool, device=self.device)
         masks[points.item * side ** 2 + points.pixel % side ** 2] = rgba[:, 3] >= 0.5
         masks = masks.reshape(batch, most, side, side)
@@ -107,6 +107,15 @@ class Compositor:
             paint(canvas, points.pixel[part], rgba[part], shadow[part])
         image = canvas.reshape(batch, side, side, 3).permute(0, 3, 1, 2)
         return Scenes(developed(image, draw), masks, layers)
+
+    def _read(self, points: Pixels, poses: Poses, pictures: Tensor, level: Tensor) -> Tensor:
+        """Return what points show of their objects, float [n, 4]; most lie beside them: 0."""
+        u, v = poses.on_object(points.item, points.x, points.y)
+        on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
+        item = points.item[on]
+        rgba = torch.zeros((len(u), 4), device=self.device)
+        rgba[on] = self.atlas.read(pictures[item], level[item], u[on], v[on])
+        return rgba
 
     def _pictures(self, draw: SceneRandom) -> Tensor:
         """Return which picture each object shows, int64 [B, N], by the protocol's groups."""
@@ -147,9 +156,12 @@ class Compositor:
         shift = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
         move = shift.flatten(0, 1)[points.item]
         u, v = poses.on_object(points.item, points.x - move[:, 0], points.y - move[:, 1])
-        soft = self.atlas.soft(level)[points.item]
-        alpha = self.atlas.read_alpha(pictures[points.item], soft, u, v)
-        return alpha * dark.expand_as(poses.size).flatten()[points.item]
+        on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
+        item = points.item[on]
+        alpha = self.atlas.read_alpha(pictures[item], self.atlas.soft(level)[item], u[on], v[on])
+        shadow = torch.zeros_like(u)
+        shadow[on] = alpha * dark.expand_as(poses.size).flatten()[item]
+        return shadow
 
     def _light(self, draw: SceneRandom, points: Pixels, poses: Poses) -> Tensor:
         """Return the light on each point, float [n, 3]: one lamp a scene, each object its gain."""

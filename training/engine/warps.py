@@ -48,14 +48,14 @@ class Poses:
         return ends.long().clamp(0, side)
 
     @cached_property
-    def _rows(self) -> Tensor:
-        """Return each object's numbers in one row [B * N, 15]: points gather them in one read."""
+    def _columns(self) -> Tensor:
+        """Return each object's numbers in one column [15, B * N]."""
         inverse = torch.linalg.inv(self.to_image).flatten(2)
-        return torch.cat([inverse, self.waves.flatten(2)], dim=2).flatten(0, 1)
+        return torch.cat([inverse, self.waves.flatten(2)], dim=2).flatten(0, 1).T.contiguous()
 
     def on_object(self, item: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return u and v, float [n], of image points x, y on objects `item` (into B * N)."""
-        h = self._rows[item].unbind(1)
+        h = self._columns[:, item].unbind(0)
         w = 1 / (h[6] * x + h[7] * y + h[8]).clamp(min=1e-3)
         u = (h[0] * x + h[1] * y + h[2]) * w
         v = (h[3] * x + h[4] * y + h[5]) * w
