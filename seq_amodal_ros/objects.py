@@ -103,8 +103,10 @@ def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
     """Return the scene with layers by Eq. 2 and ids in pick order."""
     masks = [part.mask for part in found]
     lying_on = direct_occluders(masks, [part.layer for part in found])
-    layers = occlusion_layers(np.array([[j in above for j in range(len(found))]
-                                        for above in lying_on], bool).reshape(-1, len(found)))
+    z = np.zeros((len(found), len(found)), bool)
+    for i, above in enumerate(lying_on):
+        z[i, list(above)] = True
+    layers = occlusion_layers(z)
     unordered = LayeredScene(height, width, tuple(
         AmodalObject(i, int(layer), part.mask, part.hypotheses,
                      _agreement(part.mask, part.hypotheses), tuple(j + 1 for j in above))

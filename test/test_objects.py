@@ -39,6 +39,10 @@ def test_an_object_lies_under_what_overlaps_it_on_lower_layers():
     assert scene.visible_fraction(under) == 48 / 64
 
 
+def test_an_image_in_which_nothing_is_found_is_an_empty_scene():
+    assert found().objects == ()
+
+
 def test_fragments_go():
     chosen = squares((0, 0))
     chosen[20:23, 20:23] = 1
