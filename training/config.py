@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-import yaml
+from training.settings import read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
@@ -34,15 +33,4 @@ class TrainConfig:
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:
     """Read a TrainConfig; raises ValueError, naming file and key, for unknown or missing keys."""
-    try:
-        given = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ValueError(f'{path}: cannot be read: {error}') from error
-    known = {field.name for field in fields(TrainConfig)}
-    if not isinstance(given, dict) or set(given) != known:
-        found = set(given) if isinstance(given, dict) else set()
-        raise ValueError(f'{path}: missing {sorted(known - found)}, '
-                         f'unknown {sorted(found - known)}')
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                              for key, value in given.items()}
-    return TrainConfig(**values)
+    return TrainConfig(**read_settings(path, {field.name for field in fields(TrainConfig)}))

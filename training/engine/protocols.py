@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-import yaml
+from training.settings import read_settings
 
 FOLDER = Path(__file__).with_name('protocols')
 GROUPS = ('any', 'source', 'class', 'object')
@@ -69,16 +68,6 @@ def read_protocol(name: str) -> Protocol:
     """Return a protocol by name or by path of a YAML file; raises ValueError, naming both."""
     path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
     known = {field.name for field in fields(Protocol)} - {'name'}
-    try:
-        given = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
-        raise ValueError(f'protocol {name!r}: {path} cannot be read ({error}); take one of '
-                         f'{shipped}, or the path of a .yaml file') from error
-    if not isinstance(given, dict) or set(given) != known:
-        found = set(given) if isinstance(given, dict) else set()
-        raise ValueError(f'{path}: missing {sorted(known - found)}, '
-                         f'unknown {sorted(found - known)}')
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
-                              for key, value in given.items()}
-    return Protocol(name=path.stem, **values)
+    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
+    way_out = f'; take one of {shipped}, or the path of a .yaml file'
+    return Protocol(name=path.stem, **read_settings(path, known, way_out))
