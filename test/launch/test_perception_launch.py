@@ -11,10 +11,15 @@ import pytest
 LAUNCH = ['ros2', 'launch', 'seq_amodal_ros', 'perception.launch.py']
 
 
+def ctrl_c_works():
+    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would the launch."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(*arguments):
     """Start the launch file in a process group of its own, output to a pipe."""
     return subprocess.Popen([*LAUNCH, *arguments], stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.STDOUT, start_new_session=True)
+                            stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=ctrl_c_works)
 
 
 def read_until(process, text, seconds=90):
@@ -31,6 +36,7 @@ def read_until(process, text, seconds=90):
 
 def interrupted(process):
     """Press Ctrl-C and return the rest of the output."""
+    time.sleep(1)  # the transition that was announced has to end
     os.killpg(process.pid, signal.SIGINT)
     return process.communicate(timeout=60)[0]
 
