@@ -12,14 +12,15 @@ LAUNCH = ['ros2', 'launch', 'seq_amodal_ros', 'perception.launch.py']
 
 
 def ctrl_c_works():
-    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would the launch."""
+    """Undo what a shell does to its background jobs: they ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def started(*arguments):
     """Start the launch file in a process group of its own, output to a pipe."""
     return subprocess.Popen([*LAUNCH, *arguments], stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=ctrl_c_works)
+                            stderr=subprocess.STDOUT, start_new_session=True,
+                            preexec_fn=ctrl_c_works)
 
 
 def read_until(process, text, seconds=90):
