@@ -1,19 +1,16 @@
-"""Start the perception node on a camera and bring it to life."""
+"""Start the perception node on a camera."""
 
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
-from launch.events import matches_action
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
-from lifecycle_msgs.msg import Transition
 
 SHARE = Path(get_package_share_directory('seq_amodal_ros'))
+TYPES = {'transport': str, 'weights': str, 'device': str, 'autostart': bool}
 ARGUMENTS = [
     DeclareLaunchArgument(
         'image_topic', default_value='/camera/image_raw',
@@ -30,6 +27,10 @@ ARGUMENTS = [
         'device', default_value='',
         description='auto, cpu, cuda or cuda:N. Empty: as in params_file.'),
     DeclareLaunchArgument(
+        'autostart', default_value='', choices=['', 'true', 'false'],
+        description='Configure and activate the node at once; false leaves it to a lifecycle '
+                    'manager. Empty: as in params_file.'),
+    DeclareLaunchArgument(
         'params_file', default_value=str(SHARE / 'config' / 'perception.yaml'),
         description="YAML file with the node's parameters."),
     DeclareLaunchArgument(
@@ -44,30 +45,20 @@ ARGUMENTS = [
 ]
 
 
-def perception(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the node with its parameters, and the events that configure and activate it."""
+def perception(context: LaunchContext) -> list[LifecycleNode]:
+    """Return the node with its parameters; it brings itself to life unless autostart is false."""
     topic = context.perform_substitution(LaunchConfiguration('image_topic'))
-    given = {name: context.perform_substitution(LaunchConfiguration(name))
-             for name in ('transport', 'weights', 'device')}
-    node = LifecycleNode(
+    given = {name: context.perform_substitution(LaunchConfiguration(name)) for name in TYPES}
+    return [LifecycleNode(
         package='seq_amodal_ros', executable='perception_node', name='perception',
         namespace=LaunchConfiguration('namespace'), output='screen',
         parameters=[LaunchConfiguration('params_file'),
-                    {name: ParameterValue(value, value_type=str)
+                    {name: ParameterValue(value, value_type=TYPES[name])
                      for name, value in given.items() if value},
                     {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'),
                                                     value_type=bool)}],
         remappings=[('image', topic), ('image/compressed', f'{topic}/compressed')],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')])
-    activate = RegisterEventHandler(OnStateTransition(
-        target_lifecycle_node=node, start_state='configuring', goal_state='inactive',
-        entities=[_transition(node, Transition.TRANSITION_ACTIVATE)]))
-    return [node, activate, _transition(node, Transition.TRANSITION_CONFIGURE)]
-
-
-def _transition(node: LifecycleNode, transition: int) -> EmitEvent:
-    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node),
-                                       transition_id=transition))
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')])]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -14,7 +14,8 @@ class TrainConfig:
 
     steps: int
     scenes_per_step: int
-    objects: tuple[int, int]
+    protocol: str
+    recorded_share: float
     learning_rate: float
     encoder_rate: float
     weight_decay: float
@@ -24,8 +25,6 @@ class TrainConfig:
     signal_scale: float
     self_conditioning: float
     own_cumulative: float
-    procedural: int
-    procedural_share: float
     seed: int
     held_classes: tuple[str, ...]
     held_varieties: tuple[str, ...]

@@ -1,5 +1,5 @@
 """
-Cutouts: pictures of single objects with transparency, read from .npz files or drawn here.
+Cutouts: pictures of single objects with transparency, read from .npz files.
 
 An .npz file of cutouts holds `rgba` uint8 [n, height, width, 4], `label` int [n], `class_names`
 str [classes] and, optionally, `variety` str [n]: a finer name within the class.
@@ -7,7 +7,6 @@ str [classes] and, optionally, `variety` str [n]: a finer name within the class.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-import math
 from pathlib import Path
 
 import numpy as np
@@ -89,57 +88,3 @@ def split(cutouts: Cutouts, held_classes: Collection[str], held_varieties: Colle
     held = {*by_class, *by_variety}
     rest = [i for i in range(len(cutouts)) if i not in held]
     return cutouts.select(rest), cutouts.select(by_variety), cutouts.select(by_class)
-
-
-def procedural_cutouts(count: int, generator: torch.Generator) -> Cutouts:
-    """Draw `count` objects of random outline, colour and pattern; each is a class of its own."""
-    axis = torch.linspace(-1, 1, SIDE)
-    y, x = torch.meshgrid(axis, axis, indexing='ij')
-    inside = _outlines(count, x, y, generator)
-    colour = _patterns(count, x, y, generator)
-    alpha = (inside * 25 + 0.5).clamp(0, 1)
-    rgba = torch.cat([colour, alpha[:, None]], dim=1)
-    names = tuple(f'procedural {i}' for i in range(count))
-    return Cutouts('procedural', (rgba * 255).round().to(torch.uint8), names, names)
-
-
-def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator) * (high - low) + low
-
-
-def _outlines(count: int, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """Return signed distances to the rim, positive inside: waves on a circle, or superellipses."""
-    angle, radius = torch.atan2(y, x), torch.hypot(x, y)
-    waves = torch.arange(2, 7).float()
-    size = _uniform((count, 5), 0, 0.22, generator) / waves.sqrt()
-    phase = _uniform((count, 5), 0, 2 * math.pi, generator)
-    rim = 0.72 + (size[..., None, None] * torch.cos(
-        waves[:, None, None] * angle + phase[..., None, None])).sum(1)
-    rim = rim / rim.amax(dim=(1, 2), keepdim=True) * 0.95
-    blob = rim - radius
-    power = torch.exp(_uniform((count, 1, 1), math.log(1.2), math.log(8), generator))
-    aspect = _uniform((count, 1, 1), 0.3, 1, generator)
-    ellipse = 0.95 - ((x.abs() ** power) + (y.abs() / aspect).clamp(max=9) ** power) ** (1 / power)
-    ellipse = ellipse * aspect
-    hole = radius - _uniform((count, 1, 1), 0.2, 0.45, generator)
-    ring = torch.minimum(ellipse, hole)
-    kind = torch.rand((count, 1, 1), generator=generator)
-    return torch.where(kind < 0.5, blob, torch.where(kind < 0.93, ellipse, ring))
-
-
-def _patterns(count: int, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """Return colours [count, 3, SIDE, SIDE] in 0 to 1: two tones in stripes, spots or plain."""
-    tones = _uniform((count, 2, 3, 1, 1), 0.05, 0.95, generator)
-    turn = _uniform((count, 1, 1), 0, math.pi, generator)
-    pitch = torch.exp(_uniform((count, 1, 1), math.log(1.5), math.log(16), generator))
-    along = torch.cos(turn) * x + torch.sin(turn) * y
-    across = torch.cos(turn) * y - torch.sin(turn) * x
-    stripes = torch.sin(pitch * along)
-    spots = stripes * torch.sin(pitch * across)
-    sharp = _uniform((count, 1, 1), 0.5, 8, generator)
-    kind = torch.rand((count, 1, 1), generator=generator)
-    flat = 0.3 * along
-    mix = torch.where(kind < 0.35, flat, torch.where(kind < 0.7, stripes, spots))
-    mix = torch.sigmoid(sharp * mix)[:, None]
-    shade = (1 - 0.35 * _uniform((count, 1, 1), 0, 1, generator) * (x ** 2 + y ** 2))[:, None]
-    return ((tones[:, 0] * mix + tones[:, 1] * (1 - mix)) * shade).clamp(0, 1)

@@ -2,16 +2,18 @@
 The fixed test sets: scenes of objects that training never sees, from seeds, with checksums.
 
     python -m training.testsets --out runs/testsets --sets mixed bin physics
-    python -m training.testsets --out runs/testsets --sets fruit --cutouts fruit.npz
+    python -m training.testsets --out runs/testsets --sets fruit classes --cutouts fruit.npz ycb.npz
 
 writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed`, `bin` and
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
-the varieties that the training's config holds out. A set that is there already is kept.
+the varieties that the training's config holds out, `classes` of whole classes that it holds out,
+arranged as in `mixed`. A set that is there already is kept.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 import hashlib
 import json
 from pathlib import Path
@@ -31,7 +33,8 @@ from training.engine.sources import sources_of
 from training.meshes.atlas import render_atlas
 from training.meshes.piles import write_piles
 
-SETS = ('fruit', 'mixed', 'bin', 'physics')
+SETS = ('fruit', 'classes', 'mixed', 'bin', 'physics')
+FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
 CHECKSUMS = Path(__file__).with_name('testsets.json')
 SCENES, SIDE, SEED = 200, 256, 20_261_124
 BATCH = 10
@@ -74,11 +77,14 @@ def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, v
     if name == 'physics':
         write_piles(out / name, count, split='test', side=side, seed=SEED)
         return
-    protocol = read_protocol(name)
-    if name == 'fruit':
+    if name == 'classes':
+        protocol = replace(read_protocol('mixed'), procedural=0)
+    else:
+        protocol = read_protocol(name)
+    if name in FROM_CUTOUTS:
         config = read_config(DEFAULT)
         sources = sources_of(cutouts, protocol, config.held_classes, config.held_varieties,
-                             'varieties')
+                             FROM_CUTOUTS[name])
     else:
         atlas = out / 'meshes_test.npz'
         if not atlas.is_file():
@@ -104,9 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[1:]))
+    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[2:]))
     parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
-                        help='for the set fruit')
+                        help='for the sets fruit and classes')
     parser.add_argument('--scenes', type=int, default=SCENES)
     parser.add_argument('--side', type=int, default=SIDE, help='pixels')
     parser.add_argument('--views', type=int, default=6, help='of each mesh in the atlas')
@@ -114,8 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, 6, None)
     try:
-        if 'fruit' in given.sets and not given.cutouts:
-            raise ValueError('the set fruit needs --cutouts: no registry brings pictures of fruit')
+        for name in FROM_CUTOUTS:
+            if name in given.sets and not given.cutouts:
+                raise ValueError(f'the set {name} needs --cutouts: no registry brings pictures of '
+                                 'fruit and of things at home')
         given.out.mkdir(parents=True, exist_ok=True)
         for name in given.sets:
             if not (given.out / name / 'annotations.json').is_file():

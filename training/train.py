@@ -1,14 +1,12 @@
 """
 Train the encode-once denoiser on composed scenes (Alg. 1).
 
-    python -m training.train --cutouts fruit.npz ycb.npz --run runs/default
+    python -m training.train --run runs/default --cutouts meshes.npz fruit.npz \
+        --recorded runs/piles/annotations.json
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
 `--minutes`, resumes where it was when started again with the same `--run`. The averaged weights
-are exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights:
-
-    python -m training.train --start runs/default/weights.safetensors \
-        --config training/crowded.yaml --cutouts fruit.npz ycb.npz --run runs/crowded
+are exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights.
 """
 
 import argparse
@@ -24,17 +22,19 @@ import time
 from typing import TextIO
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser, Pyramid
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-from training.compositor import Compositor
 from training.config import DEFAULT, read_config, TrainConfig
-from training.cutouts import Cutouts, procedural_cutouts, read_cutouts, split
-from training.engine.scenes import Scenes
+from training.engine.compositor import Compositor
+from training.engine.protocols import read_protocol
+from training.engine.recorded import RecordedScenes
+from training.engine.scenes import joined, Scenes
+from training.engine.sources import sources_of
 
 log = logging.getLogger('training')
 
@@ -53,7 +53,8 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
     pyramid = tuple(level[scene] for level in model.encode(image))
     own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
     covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own], generator)
-    target[own] = scenes.targets(scene[own], covered[own])
+    with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
+        target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
@@ -66,9 +67,9 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
         logit = model.denoise(tuple(level[conditioned] for level in pyramid),
                               covered[conditioned], x_t[conditioned], t[conditioned],
                               previous[conditioned])
-        previous[conditioned] = logit.sigmoid() * 2 - 1
+        previous[conditioned] = logit.float().sigmoid() * 2 - 1
     return functional.binary_cross_entropy_with_logits(
-        model.denoise(pyramid, covered, x_t, t, previous), target)
+        model.denoise(pyramid, covered, x_t, t, previous).float(), target)
 
 
 @torch.no_grad()
@@ -99,15 +100,39 @@ def learning_factor(step: int, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
 
 
-def sources(paths: Sequence[Path], config: TrainConfig) -> tuple[list[Cutouts], list[float]]:
-    """Return what to compose from, held-out classes and varieties left out, and its shares."""
-    given = [split(read_cutouts(path), config.held_classes, config.held_varieties)[0]
-             for path in paths]
-    given = [cutouts for cutouts in given if len(cutouts)]
-    drawn = procedural_cutouts(config.procedural, torch.Generator().manual_seed(config.seed))
-    total = sum(len(cutouts) ** 0.5 for cutouts in given)
-    share = config.procedural_share if given else 1.0
-    return [*given, drawn], [*((1 - share) * len(c) ** 0.5 / total for c in given), share]
+class Feed:
+    """Composed and recorded scenes in one batch; step i of a seed always holds the same ones."""
+
+    def __init__(self, config: TrainConfig, cutouts: Sequence[Path], recorded: Sequence[Path],
+                 device: str) -> None:
+        """
+        Take `recorded_share` of each step's scenes from the recorded sets, if any is given.
+
+        Raises ValueError, naming what is wrong, for files that cannot be used.
+        """
+        protocol = read_protocol(config.protocol)
+        sources, weights = sources_of(cutouts, protocol, config.held_classes,
+                                      config.held_varieties, seed=config.seed)
+        side, seed = 2 * EncodeOnceConfig().mask_size, config.seed + 1
+        self.held = {source.name: len(source) for source in sources}
+        self.compositor = Compositor(sources, weights, protocol, side, device, seed)
+        self.counts, self.recorded = (config.scenes_per_step, 0), None
+        if recorded:
+            self.recorded = RecordedScenes(recorded, side, device, seed)
+            self.held['recorded'] = len(self.recorded)
+            share = round(config.scenes_per_step * config.recorded_share)
+            self.counts = (config.scenes_per_step - share, share)
+
+    def seek(self, step: int) -> None:
+        """Go on with the scenes of that step."""
+        self.compositor.next = step * self.counts[0]
+        if self.recorded is not None:
+            self.recorded.next = step * self.counts[1]
+
+    def scenes(self) -> Scenes:
+        """Return the scenes of the next step."""
+        served = zip((self.compositor, self.recorded), self.counts)
+        return joined([source.scenes(count) for source, count in served if source and count])
 
 
 def locked(folder: Path) -> TextIO:
@@ -180,9 +205,9 @@ class Run:
                         self.config.signal_scale, training)
 
 
-def train(run: Run, compositor: Compositor, minutes: float, facts: dict) -> None:
+def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
-    config, device = run.config, compositor.device
+    config, device = run.config, feed.compositor.device
     alpha_bar = SCHEDULES[config.schedule]().to(device)
     generator = torch.Generator(device).manual_seed(config.seed + run.step)
     writer = SummaryWriter(str(run.folder))
@@ -190,9 +215,10 @@ def train(run: Run, compositor: Compositor, minutes: float, facts: dict) -> None
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
-            scenes = compositor.scenes(config.scenes_per_step)
             run.model.train()
-            loss = layer_loss(run.model, scenes, alpha_bar, config, generator)
+            scenes = feed.scenes()
+            with torch.autocast(device.type, torch.bfloat16):
+                loss = layer_loss(run.model, scenes, alpha_bar, config, generator)
             run.optimiser.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
@@ -219,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
                         help='files of cutouts; without any, procedural objects alone')
+    parser.add_argument('--recorded', type=Path, nargs='*', default=[], metavar='JSON',
+                        help='annotations.json of rendered piles to train on beside')
     parser.add_argument('--run', type=Path, required=True,
                         help='folder of the run, made or resumed')
     parser.add_argument('--config', type=Path, default=DEFAULT)
@@ -231,21 +259,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         config = read_config(given.config)
-        cutouts, shares = sources(given.cutouts, config)
+        feed = Feed(config, given.cutouts, given.recorded, given.device)
         start = load_checkpoint(given.start) if given.start else None
         given.run.mkdir(parents=True, exist_ok=True)
         run = Run(given.run, config, given.device, start)
+        feed.seek(run.step)
     except (ValueError, OSError) as error:
         log.error('%s', error)
         return 2
-    compositor = Compositor(cutouts, shares, run.model.image_size, config.objects, given.device,
-                            config.seed + 1 + run.step)
-    facts = {'config': asdict(config), 'sources': {c.name: len(c) for c in cutouts},
-             'device': given.device}
+    facts = {'config': asdict(config), 'sources': feed.held, 'device': given.device}
     if start is not None:
         facts['start'] = {'weights': start.label, 'training': start.training}
     try:
-        train(run, compositor, given.minutes, facts)
+        train(run, feed, given.minutes, facts)
     except KeyboardInterrupt:
         log.info('stopped at step %d; the same command goes on from there', run.step)
     finally:

@@ -74,7 +74,7 @@ def main() -> None:
         rclpy.spin(ImagePlayer())
     except ValueError as error:
         raise SystemExit(f'image_player: {error}') from error
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+    except rclpy.executors.ExternalShutdownException:
         rclpy.logging.get_logger('image_player').debug('interrupted')
     finally:
         rclpy.try_shutdown()

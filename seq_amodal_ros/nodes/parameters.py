@@ -13,12 +13,16 @@ from seq_amodal_ros.segmenter import Settings
 class _Described:
     """A parameter's default and meaning; `span` bounds integers, `choices` strings."""
 
-    default: str | int
+    default: str | int | bool
     meaning: str
     span: tuple[int, int] | None = None
     choices: tuple[str, ...] = ()
 
 
+START = {
+    'autostart': _Described(True, 'configure and activate at once; false leaves it to a lifecycle '
+                            'manager'),
+}
 FIXED = {
     'transport': _Described('raw', 'raw: sensor_msgs/Image on image; compressed: '
                             'sensor_msgs/CompressedImage on image/compressed',
@@ -39,7 +43,7 @@ SAMPLING = {
 
 def declare(node: Node) -> None:
     """Declare every parameter with its meaning and range."""
-    for name, described in {**FIXED, **SAMPLING}.items():
+    for name, described in {**START, **FIXED, **SAMPLING}.items():
         descriptor = ParameterDescriptor(description=described.meaning)
         if described.span:
             least, most = described.span

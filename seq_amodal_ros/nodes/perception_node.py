@@ -10,6 +10,7 @@ Publishes   ~/masks       seq_amodal_ros/LayeredAmodalMasks, the answer
             /diagnostics  what came, what was dropped, how old the answers are
 
 A managed (lifecycle) node: configure loads the weights, activate starts work, cleanup frees it.
+It takes the first two steps by itself unless the parameter autostart is false.
 Callbacks only store the newest frame; a worker thread does the rest.
 """
 
@@ -76,6 +77,12 @@ class PerceptionNode(LifecycleNode):
         self._diagnostics.add('perception', self._diagnose)
 
     # Lifecycle
+
+    def start(self) -> None:
+        """Configure and activate if autostart says so; what fails is logged, the node stays."""
+        if self.get_parameter('autostart').value and \
+                self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the weights onto the device."""
@@ -209,8 +216,9 @@ def main() -> None:
     rclpy.init()
     node = PerceptionNode()
     try:
+        node.start()
         rclpy.spin(node)
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+    except rclpy.executors.ExternalShutdownException:
         node.get_logger().debug('interrupted')
     finally:
         node.destroy_node()

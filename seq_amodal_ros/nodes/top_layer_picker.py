@@ -78,7 +78,7 @@ def main() -> None:
     try:
         while rclpy.ok() and not node.done:
             rclpy.spin_once(node, timeout_sec=0.5)
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
+    except rclpy.executors.ExternalShutdownException:
         node.get_logger().debug('interrupted')
     finally:
         rclpy.try_shutdown()

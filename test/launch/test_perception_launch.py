@@ -37,7 +37,6 @@ def read_until(process, text, seconds=90):
 
 def interrupted(process):
     """Press Ctrl-C and return the rest of the output."""
-    time.sleep(1)  # the transition that was announced has to end
     os.killpg(process.pid, signal.SIGINT)
     return process.communicate(timeout=60)[0]
 
@@ -47,6 +46,20 @@ def test_the_node_comes_to_life_and_ctrl_c_ends_it_cleanly():
     output = read_until(process, 'segmenting /left/image')
     rest = interrupted(process)
     assert '[arm.perception]' in output
+    assert 'finished cleanly' in rest
+    assert 'Traceback' not in output + rest
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize('line, seconds', [
+    ('process started', 0.5), ('process started', 1.5),  # modules are being loaded
+    ('weights default', 0.0),                            # between configure and activate
+])
+def test_ctrl_c_ends_a_node_that_is_still_starting(line, seconds):
+    process = started('image_topic:=/left/image', 'device:=cpu')
+    output = read_until(process, line)
+    time.sleep(seconds)
+    rest = interrupted(process)
     assert 'finished cleanly' in rest
     assert 'Traceback' not in output + rest
     assert process.returncode == 0

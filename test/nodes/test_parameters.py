@@ -15,13 +15,14 @@ CONFIG = Path(__file__).parents[2] / 'config' / 'perception.yaml'
 def test_the_shipped_file_holds_every_parameter_at_its_default():
     content = yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']
     assert content == {name: described.default for name, described in
-                       {**parameters.FIXED, **parameters.SAMPLING}.items()}
+                       {**parameters.START, **parameters.FIXED,
+                        **parameters.SAMPLING}.items()}
 
 
 def test_declared_parameters_are_described_and_give_the_settings(graph):
     node = graph(Node('some_node'))
     parameters.declare(node)
-    for name in (*parameters.FIXED, *parameters.SAMPLING):
+    for name in (*parameters.START, *parameters.FIXED, *parameters.SAMPLING):
         assert node.describe_parameter(name).description, name
     assert parameters.settings_of(node) == Settings()
 

@@ -143,6 +143,18 @@ def test_wrong_parameters_are_refused_with_a_reason(active, name, value, reason)
     assert reason in result.reason
 
 
+def test_the_node_starts_itself(node, planner, pixels, wait_until):
+    node.start()
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: planner.heard[MASKS])
+
+
+def test_a_lifecycle_manager_may_start_the_node_instead(graph):
+    node = graph(PerceptionNode(parameter_overrides=[Parameter('autostart', value=False)]))
+    node.start()
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS  # not done before
+
+
 @pytest.mark.parametrize('name, value', [('weights', 'nowhere.safetensors'),
                                          ('device', 'cuda:99')])
 def test_a_node_that_cannot_start_says_why_and_can_be_mended(node, planner, wait_until, name,

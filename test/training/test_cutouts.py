@@ -1,9 +1,8 @@
-"""Cutouts are read, split by class and variety, and drawn."""
+"""Cutouts are read, and split by class and variety."""
 
 import numpy as np
 import pytest
-import torch
-from training.cutouts import CutoutError, procedural_cutouts, read_cutouts, SIDE, split
+from training.cutouts import CutoutError, read_cutouts, SIDE, split
 
 
 def save(path, **changes):
@@ -41,15 +40,3 @@ def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
 def test_malformed_files_are_named(tmp_path, changes, reason):
     with pytest.raises(CutoutError, match=reason):
         read_cutouts(save(tmp_path / 'fruit.npz', **changes))
-
-
-def test_drawn_objects_differ_and_fill_some_of_their_square():
-    drawn = procedural_cutouts(30, torch.Generator().manual_seed(0)).rgba
-    share = (drawn[:, 3] >= 128).float().mean(dim=(1, 2))
-    assert share.min() > 0.05 and share.max() < 0.95
-    assert len({picture.numpy().tobytes() for picture in drawn}) == 30
-
-
-def test_equal_seeds_draw_equal_objects():
-    first, second = (procedural_cutouts(5, torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(first.rgba, second.rgba)

@@ -4,9 +4,8 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
-import torch
 from training.config import read_config
-from training.cutouts import procedural_cutouts
+from training.engine.shapes import procedural_cutouts
 from training.testsets import checksum, main, verdict
 
 pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')
@@ -37,7 +36,7 @@ def test_a_set_that_is_there_is_kept(tmp_path):
 def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):
     names = ['Apple', 'Banana', 'Cherry', 'Cocos', 'Grape White', 'Lemon', 'Orange', 'Pineapple',
              'Raspberry', 'Tomato']
-    rgba = procedural_cutouts(12, torch.Generator().manual_seed(0)).rgba.permute(0, 2, 3, 1)
+    rgba = procedural_cutouts(12, 0).rgba.permute(0, 2, 3, 1)
     held = read_config().held_varieties
     np.savez(tmp_path / 'fruit.npz', rgba=rgba.numpy(), label=np.array([*range(10), 0, 2]),
              class_names=np.array(names), variety=np.array([*names, held[0], 'Cherry 4']))
@@ -45,6 +44,19 @@ def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):
     assert main(['--out', str(out), '--sets', 'fruit', '--cutouts', str(tmp_path / 'fruit.npz'),
                  *SMALL]) == 0
     assert len(list(samples(out / 'fruit' / 'annotations.json'))) == 3
+
+
+def test_classes_is_composed_of_whole_classes_that_are_held_out(tmp_path):
+    rgba = procedural_cutouts(3, 0).rgba.permute(0, 2, 3, 1)
+    np.savez(tmp_path / 'known.npz', rgba=rgba[:2].numpy(), label=np.array([0, 1]),
+             class_names=np.array(['Apple', 'Lemon']))
+    held = read_config().held_classes[0]
+    np.savez(tmp_path / 'held.npz', rgba=rgba[2:].numpy(), label=np.array([0]),
+             class_names=np.array([held]))
+    make = ['--out', str(tmp_path / 'sets'), '--sets', 'classes', *SMALL, '--cutouts']
+    assert main([*make, str(tmp_path / 'known.npz')]) == 2  # holds none of them
+    assert main([*make, str(tmp_path / 'known.npz'), str(tmp_path / 'held.npz')]) == 0
+    assert len(list(samples(tmp_path / 'sets' / 'classes' / 'annotations.json'))) == 3
 
 
 def test_fruit_without_cutouts_says_what_it_needs(tmp_path, capsys):

@@ -1,22 +1,30 @@
 """Training runs, learns, resumes where it stopped and exports weights that load."""
 
+from pathlib import Path
+
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
 import torch
 from training import train
-from training.config import DEFAULT
+from training.config import DEFAULT, read_config
+from training.engine.protocols import FOLDER
+import yaml
+
+
+def edited(source, target, **changes):
+    """Write a YAML file with some of its values changed; return its path."""
+    content = {**yaml.safe_load(source.read_text()), **changes}
+    target.write_text(yaml.safe_dump({key: str(value) if isinstance(value, Path) else value
+                                      for key, value in content.items()}))
+    return target
 
 
 @pytest.fixture
 def config(tmp_path):
-    """Return a config of three tiny steps."""
-    text = DEFAULT.read_text()
-    for key, value in {'steps': 3, 'scenes_per_step': 2, 'procedural': 20, 'warmup': 1}.items():
-        line = next(line for line in text.splitlines() if line.startswith(f'{key}:'))
-        text = text.replace(line, f'{key}: {value}')
-    path = tmp_path / 'tiny.yaml'
-    path.write_text(text)
-    return path
+    """Return a config of three tiny steps on twenty drawn objects."""
+    protocol = edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20)
+    return edited(DEFAULT, tmp_path / 'tiny.yaml', steps=3, scenes_per_step=2, warmup=1,
+                  recorded_share=0.5, protocol=protocol)
 
 
 def state(folder):
@@ -80,3 +88,23 @@ def test_missing_cutouts_are_named(tmp_path, caplog):
     assert train.main(['--cutouts', str(tmp_path / 'no.npz'), '--run', str(tmp_path / 'r')]) == 2
     assert 'no.npz' in caplog.text
     assert not (tmp_path / 'r').exists()
+
+
+def test_a_feed_resumes_with_the_same_scenes(config, composed):
+    def feed():
+        return train.Feed(read_config(config), [], [composed / 'annotations.json'], 'cpu')
+    first, second = feed(), feed()
+    first.scenes()
+    second.seek(1)
+    again, expected = second.scenes(), first.scenes()
+    assert torch.equal(again.image, expected.image)
+    assert torch.equal(again.masks, expected.masks)
+
+
+def test_recorded_scenes_are_trained_on_beside_composed_ones(config, composed, tmp_path):
+    folder = tmp_path / 'run'
+    assert train.main(['--run', str(folder), '--config', str(config), '--device', 'cpu',
+                       '--recorded', str(composed / 'annotations.json')]) == 0
+    held = load_checkpoint(folder / 'weights.safetensors').training['sources']
+    assert set(held) == {'procedural', 'recorded'}
+    assert held['recorded'] == len(list((composed / 'images').iterdir()))

@@ -17,7 +17,7 @@ from training.engine.backgrounds import backgrounds
 from training.engine.camera import developed
 from training.engine.protocols import GROUPS, Protocol
 from training.engine.randomness import SceneRandom
-from training.engine.scenes import clear_layers, MIN_OVERLAP, MIN_VISIBLE, Scenes
+from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.35  # a shadow reaches so far beyond its object, share of the object's size
@@ -54,12 +54,7 @@ class Compositor:
         """Compose the next `batch` scenes."""
         numbers = torch.arange(self.next, self.next + batch, device=self.device)
         self.next += batch
-        parts = [self._compose(part) for part in numbers.split(self._chunk())]
-        if len(parts) == 1:
-            return parts[0]
-        return Scenes(torch.cat([part.image for part in parts]),
-                      torch.cat([part.masks for part in parts]),
-                      torch.cat([part.layers for part in parts]))
+        return joined([self._compose(part) for part in numbers.split(self._chunk())])
 
     def scene_without(self, number: int, gone: Tensor) -> Scenes:
         """

@@ -1,5 +1,6 @@
 """A batch of scenes and their truth: masks, order, layers (Eq. 1-2), samples of Alg. 1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,17 @@ class Scenes:
         top = still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
         union = (masks[scene] * top[..., None]).amax(dim=1)
         return union.reshape(-1, 1, size, size)
+
+
+def joined(parts: Sequence[Scenes]) -> Scenes:
+    """Return the scenes of all parts as one batch; parts of fewer objects get blank masks."""
+    most = max(part.layers.shape[1] for part in parts)
+    lacking = [most - part.layers.shape[1] for part in parts]
+    return Scenes(
+        torch.cat([part.image for part in parts]),
+        torch.cat([functional.pad(part.masks, (0, 0, 0, 0, 0, lack))
+                   for part, lack in zip(parts, lacking)]),
+        torch.cat([functional.pad(part.layers, (0, lack)) for part, lack in zip(parts, lacking)]))
 
 
 def layered_scene(masks: NDArray[np.bool_]) -> LayeredScene:

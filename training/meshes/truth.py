@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import AmodalObject, LayeredScene, occlusion_layers
+from training.engine.scenes import MIN_VISIBLE
 from training.meshes.render import Camera, Light, Stage
 
-MIN_VISIBLE = 10  # pixels at 64 x 64, as in training.compositor
 MIN_OVERLAP = 1  # pixels at 64 x 64; less is a touch, and no order
 
 

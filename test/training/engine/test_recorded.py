@@ -1,0 +1,52 @@
+"""Recorded scenes keep their masks and layers through scaling and turning."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError, samples, write_amodal_coco
+import torch
+from training.engine.recorded import RecordedScenes
+
+
+@pytest.fixture(scope='module')
+def recorded(composed):
+    """Return the composed scenes that ship with the tests, at 64 x 64."""
+    return RecordedScenes([composed / 'annotations.json'], side=64)
+
+
+def test_every_draw_is_one_of_the_scenes(recorded, composed):
+    known = {tuple(np.sort(sample.layers)) for sample in samples(composed / 'annotations.json')}
+    drawn = recorded.scenes(16)
+    assert drawn.image.shape == (16, 3, 64, 64)
+    for layers in drawn.layers:
+        assert tuple(layers[layers > 0].tolist()) in known
+    assert (drawn.masks.any(dim=(2, 3)) == (drawn.layers > 0)).all()
+
+
+def test_masks_turn_with_their_picture(tmp_path, composed):
+    """A red square on black stays red under its mask, in every pose and light."""
+    from PIL import Image
+    from training.engine.scenes import layered_scene
+    mask = np.zeros((64, 64), bool)
+    mask[4:20, 8:40] = True
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[mask] = (255, 0, 0)
+    Image.fromarray(picture).save(tmp_path / 'red.png')
+    write_amodal_coco(tmp_path / 'annotations.json', {'red.png': layered_scene(mask[None])})
+    drawn = RecordedScenes([tmp_path / 'annotations.json'], side=64).scenes(24)
+    assert len({tuple(m.flatten().tolist()) for m in drawn.masks[:, 0]}) == 8
+    for image, masks in zip(drawn.image, drawn.masks):
+        inside = image[0][masks[0]].median()
+        assert inside > 2 * image[0][~masks[0]].median()
+
+
+def test_draws_hang_on_their_number_alone(recorded):
+    recorded.next = 5
+    together = recorded.scenes(3)
+    recorded.next = 7
+    alone = recorded.scenes(1)
+    assert torch.equal(together.image[2:], alone.image)
+
+
+def test_a_set_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r'none\.json'):
+        RecordedScenes([tmp_path / 'none.json'])

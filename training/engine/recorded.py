@@ -1,0 +1,86 @@
+"""Recorded scenes, such as rendered piles, served in batches beside composed ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.evaluation.amodal_coco import load_image, Sample, samples
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from training.engine.camera import developed
+from training.engine.randomness import SceneRandom
+from training.engine.scenes import Scenes
+
+MOST = 31  # objects of a scene: one bit of an int32 each
+
+
+class RecordedScenes:
+    """
+    Scenes of amodal COCO sets, turned and mirrored at random, seen through a random camera.
+
+    Draw i of a seed is always the same. An image is kept as uint8, its masks as one int32 a pixel.
+    """
+
+    def __init__(self, paths: Sequence[Path], side: int = 128, device: str = 'cpu', seed: int = 0,
+                 ) -> None:
+        """
+        Read the annotation files and scale every scene to `side`.
+
+        Raises DatasetError, naming file and place, for what is no such set, and ValueError for
+        sets without scenes.
+        """
+        self.side, self.device, self.seed, self.next = side, torch.device(device), seed, 0
+        pictures, bits, layers = [], [], []
+        for path in paths:
+            for sample in tqdm(samples(path), desc=path.parent.name, unit='scene', disable=None):
+                if len(sample.layers) > MOST:
+                    raise ValueError(f'{sample.path}: {len(sample.layers)} objects; at most '
+                                     f'{MOST} can be trained on')
+                pictures.append(cv2.resize(load_image(sample.path), (side, side),
+                                           interpolation=cv2.INTER_AREA))
+                bits.append(_packed(sample, side))
+                layers.append(np.pad(np.sort(sample.layers), (0, MOST - len(sample.layers))))
+        if not pictures:
+            raise ValueError(f'{[str(path) for path in paths]}: no scene to train on')
+        self._images = torch.from_numpy(np.stack(pictures)).to(self.device)
+        self._bits = torch.from_numpy(np.stack(bits)).to(self.device)
+        self._layers = torch.from_numpy(np.stack(layers)).to(self.device)
+
+    def __len__(self) -> int:
+        """Return the number of recorded scenes."""
+        return len(self._images)
+
+    def scenes(self, batch: int) -> Scenes:
+        """Return the next `batch` draws."""
+        draw = SceneRandom(self.seed, torch.arange(self.next, self.next + batch,
+                                                   device=self.device))
+        self.next += batch
+        chosen = draw.integers((), 0, len(self))
+        pose = draw.integers((), 0, 8)
+        image = _posed(self._images[chosen].permute(0, 3, 1, 2).float() / 255, pose)
+        layers = self._layers[chosen]
+        layers = layers[:, :int((layers > 0).sum(dim=1).max())]
+        bits = _posed(self._bits[chosen][:, None], pose)
+        masks = (bits >> torch.arange(layers.shape[1], device=self.device)[:, None, None]) & 1 > 0
+        return Scenes(developed(image, draw), masks, layers)
+
+
+def _packed(sample: Sample, side: int) -> NDArray[np.int32]:
+    """Return the masks of a sample, int32 [side, side]: bit n is the n-th from the front."""
+    order = np.argsort(sample.layers, kind='stable')
+    bits = np.zeros((side, side), np.int32)
+    for n, i in enumerate(order):
+        small = cv2.resize(sample.masks[i].astype(np.float32), (side, side),
+                           interpolation=cv2.INTER_AREA)
+        bits |= (small >= 0.5).astype(np.int32) << n
+    return bits
+
+
+def _posed(batch: Tensor, pose: Tensor) -> Tensor:
+    """Return entries of [B, C, S, S] in pose 0 to 7: turned by quarters, from 4 on mirrored."""
+    turned = [entry.rot90(int(number) % 4, (1, 2)) for entry, number in zip(batch, pose.tolist())]
+    return torch.stack([entry.flip(2) if number >= 4 else entry
+                        for entry, number in zip(turned, pose.tolist())])
