@@ -89,8 +89,8 @@ def _scaled(probability: Probability, height: int, width: int) -> Mask:
 
 
 def _iou(a: Mask, b: Mask) -> float:
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 0.0
+    union = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / union if union else 0.0
 
 
 def _agreement(mask: Mask, hypotheses: NDArray[np.bool_]) -> float:

@@ -147,7 +147,7 @@ def write_bag(out: Path, storage: str, frames: Iterable[View], rate: float, comp
     """Write views as a bag at `out`; it appears there whole or not at all."""
     from builtin_interfaces.msg import Time
     from rclpy.serialization import serialize_message
-    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     from std_msgs.msg import Header
     store = typestore()
     part = out.with_name(f'.{out.name}.part')
@@ -155,7 +155,10 @@ def write_bag(out: Path, storage: str, frames: Iterable[View], rate: float, comp
     plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
     connections: dict[str, Any] = {}
     try:
-        with Writer(part, version=9, storage_plugin=plugin) as writer:
+        writer = Writer(part, version=9, storage_plugin=plugin)
+        if storage == "mcap":
+            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        with writer:
             for i, view in enumerate(frames):
                 stamp = round((START + i / rate) * 1e9)
                 header = Header(stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9),

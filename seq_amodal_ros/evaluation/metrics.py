@@ -9,8 +9,8 @@ from seq_amodal_ros.scene import Mask
 
 def iou(predicted: Mask, true: Mask) -> float:
     """Return intersection over union, 0 to 1; two empty masks agree: 1."""
-    union = np.count_nonzero(predicted | true)
-    return np.count_nonzero(predicted & true) / union if union else 1.0
+    union = int(np.count_nonzero(predicted | true))
+    return int(np.count_nonzero(predicted & true)) / union if union else 1.0
 
 
 def average_precision(predicted: Mask, true: Mask) -> float:

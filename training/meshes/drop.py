@@ -40,7 +40,7 @@ def drop_pile(stage: Stage, items: list[MeshObject], rng: np.random.Generator) -
         for _ in range(STEPS_BETWEEN):
             bullet.stepSimulation(physicsClientId=client)
     _settle(stage, bodies)
-    lying = [body for body in bodies if abs(stage.pose(body)[0][:2]).max() < 1.5 * room]
+    lying = [body for body in bodies if np.abs(stage.pose(body)[0][:2]).max() < 1.5 * room]
     for body in set(bodies) - set(lying):
         bullet.removeBody(body, physicsClientId=client)
     return Pile(lying, table, walls)
@@ -68,7 +68,8 @@ def _dropped(stage: Stage, item: MeshObject, bodies: list[int], spread: float,
     top = max((stage.bounds(body)[1, 2] for body in bodies), default=0.0)
     x, y = rng.normal(size=2).clip(-1.5, 1.5) / 1.5 * spread
     turn = rng.normal(size=4)
-    body = stage.load(item, size, (x, y, max(top, 0) + size), turn / np.linalg.norm(turn))
+    turn /= np.linalg.norm(turn)
+    body = stage.load(item, size, (x, y, max(top, 0) + size), tuple(turn))
     stage.bullet.changeDynamics(
         body, -1, mass=0.1, lateralFriction=0.8, rollingFriction=0.003, spinningFriction=0.003,
         restitution=0.1, angularDamping=0.3, linearDamping=0.1, physicsClientId=stage.client)

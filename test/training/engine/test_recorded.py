@@ -32,7 +32,7 @@ def test_masks_turn_with_their_picture(tmp_path, composed):
     picture[mask] = (255, 0, 0)
     Image.fromarray(picture).save(tmp_path / 'red.png')
     write_amodal_coco(tmp_path / 'annotations.json', {'red.png': layered_scene(mask[None])})
-    drawn = RecordedScenes([tmp_path / 'annotations.json'], side=64).scenes(24)
+    drawn = RecordedScenes([tmp_path / 'annotations.json'], side=64).scenes(64)
     assert len({tuple(m.flatten().tolist()) for m in drawn.masks[:, 0]}) == 8
     for image, masks in zip(drawn.image, drawn.masks):
         inside = image[0][masks[0]].median()
