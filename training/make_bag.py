@@ -156,7 +156,7 @@ def write_bag(out: Path, storage: str, frames: Iterable[View], rate: float, comp
     connections: dict[str, Any] = {}
     try:
         writer = Writer(part, version=9, storage_plugin=plugin)
-        if storage == "mcap":
+        if storage == 'mcap':
             writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         with writer:
             for i, view in enumerate(frames):
