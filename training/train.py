@@ -31,6 +31,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from training.config import DEFAULT, read_config, TrainConfig
 from training.engine.compositor import Compositor
+from training.engine.photographs import read_photographs
 from training.engine.protocols import read_protocol
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import joined, Scenes
@@ -104,7 +105,7 @@ class Feed:
     """Composed and recorded scenes in one batch; step i of a seed always holds the same ones."""
 
     def __init__(self, config: TrainConfig, cutouts: Sequence[Path], recorded: Sequence[Path],
-                 device: str) -> None:
+                 device: str, photographs: Path | None = None) -> None:
         """
         Take `recorded_share` of each step's scenes from the recorded sets, if any is given.
 
@@ -115,7 +116,9 @@ class Feed:
                                       config.held_varieties, seed=config.seed)
         side, seed = 2 * EncodeOnceConfig().mask_size, config.seed + 1
         self.held = {source.name: len(source) for source in sources}
-        self.compositor = Compositor(sources, weights, protocol, side, device, seed)
+        pictures = None if photographs is None else read_photographs(photographs)
+        self.compositor = Compositor(sources, weights, protocol, side, device, seed,
+                                     photographs=pictures)
         self.counts, self.recorded = (config.scenes_per_step, 0), None
         if recorded:
             self.recorded = RecordedScenes(recorded, side, device, seed)
@@ -247,6 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help='files of cutouts; without any, procedural objects alone')
     parser.add_argument('--recorded', type=Path, nargs='*', default=[], metavar='JSON',
                         help='annotations.json of rendered piles to train on beside')
+    parser.add_argument('--backgrounds', type=Path, metavar='DIR',
+                        help='photographs that some scenes lie on')
     parser.add_argument('--run', type=Path, required=True,
                         help='folder of the run, made or resumed')
     parser.add_argument('--config', type=Path, default=DEFAULT)
@@ -259,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         config = read_config(given.config)
-        feed = Feed(config, given.cutouts, given.recorded, given.device)
+        feed = Feed(config, given.cutouts, given.recorded, given.device, given.backgrounds)
         start = load_checkpoint(given.start) if given.start else None
         given.run.mkdir(parents=True, exist_ok=True)
         run = Run(given.run, config, given.device, start)

@@ -29,10 +29,12 @@ class Compositor:
     """Draws scenes without end from sources of cutouts; scene i of a seed is always the same."""
 
     def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], protocol: Protocol,
-                 side: int = 128, device: str = 'cpu', seed: int = 0, first: int = 0) -> None:
+                 side: int = 128, device: str = 'cpu', seed: int = 0, first: int = 0,
+                 photographs: Tensor | None = None) -> None:
         """
         Mix `sources` by `weights` into scenes of `side` pixels a side, counted from `first`.
 
+        Photographs, uint8 [n, 3, h, w], are one more kind of background.
         Raises ValueError for empty sources or weights that do not match them.
         """
         if not sources or len(weights) != len(sources) or not all(len(s) for s in sources):
@@ -40,6 +42,7 @@ class Compositor:
                              f'not go with weights {list(weights)}; none may be empty')
         self.protocol, self.side, self.device = protocol, side, torch.device(device)
         self.seed, self.next = seed, first
+        self.photographs = None if photographs is None else photographs.to(self.device)
         ordered = [source.sorted() for source in sources]
         self.atlas = Atlas(ordered, self.device)
         self.weights = torch.tensor(weights, dtype=torch.float32, device=device)
@@ -96,7 +99,7 @@ class Compositor:
         shadow = self._shadows(draw, points, poses, pictures, level)
         rgba[:, :3] *= self._light(draw, points, poses)
         self._tint(draw, points, rgba)
-        canvas = backgrounds(side, draw, self.protocol.backgrounds)
+        canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
         canvas = canvas.permute(0, 2, 3, 1).reshape(-1, 3)
         for part in reversed(list(_slots(points.item % most, most))):
             paint(canvas, points.pixel[part], rgba[part], shadow[part])

@@ -27,6 +27,15 @@ def test_a_scene_is_the_same_in_any_batch(compositor):
     assert torch.allclose(together.image, torch.cat([part.image for part in apart]), atol=1e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='compares a CUDA device with the CPU')
+def test_a_scene_is_the_same_on_any_device(compositor):
+    here = compositor('mixed', 64, seed=5).scenes(32)
+    there = compositor('mixed', 64, seed=5, device='cuda').scenes(32)
+    assert torch.equal(here.layers, there.layers.cpu())
+    assert (here.masks != there.masks.cpu()).float().mean() < 1e-4  # rims, by rounding
+    assert (here.image - there.image.cpu()).abs().mean() < 1e-3
+
+
 def test_a_scene_can_be_made_again_by_its_number(compositor):
     maker = compositor('mixed', 64, seed=5)
     maker.scenes(3)
