@@ -100,25 +100,41 @@ def match(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> list[tuple[i
 
 @dataclass
 class ObjectScore:
-    """Sums over objects matched by IOU, whatever their layer (the paper's 'w/o layer')."""
+    """
+    Sums over objects matched by IOU, whatever their layer (the paper's 'w/o layer').
+
+    pairs    objects found of which one lies on the other
+    ordered  those of them whose layers say which is above
+    """
 
     true: int = 0
     predicted: int = 0
     iou_sum: float = 0.0
     found: int = 0
     right_layer: int = 0
+    pairs: int = 0
+    ordered: int = 0
     threshold: float = field(default=0.5, repr=False)
 
     def add(self, predicted: NDArray[np.bool_], predicted_layers: NDArray[np.int64],
-            true: NDArray[np.bool_], true_layers: NDArray[np.int64]) -> None:
-        """Count one image's objects; masks bool [N, height, width]."""
+            true: NDArray[np.bool_], true_layers: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Count one image's objects, masks [N, height, width]; return those found, as `match`."""
         self.true += len(true)
         self.predicted += len(predicted)
+        found = []
         for i, j, score in match(predicted, true):
             self.iou_sum += score
             if score >= self.threshold:
-                self.found += 1
-                self.right_layer += int(predicted_layers[i] == true_layers[j])
+                found.append((i, j))
+        self.found += len(found)
+        self.right_layer += sum(int(predicted_layers[i] == true_layers[j]) for i, j in found)
+        for n, (i, j) in enumerate(found):
+            for k, m in found[:n]:
+                if (true[j] & true[m]).any():
+                    self.pairs += 1
+                    self.ordered += int((predicted_layers[i] - predicted_layers[k])
+                                        * (true_layers[j] - true_layers[m]) > 0)
+        return found
 
     def result(self) -> dict[str, float | int]:
         """Return the figures in percent: a missed object counts as IOU 0."""
@@ -127,5 +143,6 @@ class ObjectScore:
             'recall': 100 * self.found / max(1, self.true),
             'precision': 100 * self.found / max(1, self.predicted),
             'right_layer': 100 * self.right_layer / max(1, self.found),
+            'ordered': 100 * self.ordered / max(1, self.pairs), 'pairs': self.pairs,
             'true': self.true, 'predicted': self.predicted,
         }

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample
 from seq_amodal_ros.evaluation.metrics import LayerScore, ObjectScore
+from seq_amodal_ros.evaluation.uncertainty import HypothesisScore
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
 
@@ -16,13 +17,13 @@ Segment = Callable[[NDArray[np.uint8]], LayeredScene]
 
 def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
     """
-    Return {'layers': [...], 'objects': {...}, 'images': n, 'seconds_per_image': s}.
+    Return {'layers': [...], 'objects': {...}, 'hypotheses': {...}, 'images': n, ...}.
 
-    Figures are in percent; metrics.py says how each is reduced. Raises DatasetError, naming the
+    metrics.py and uncertainty.py say what each figure is. Raises DatasetError, naming the
     picture, for one whose size is not its masks', or if there are no samples.
     """
     layers: dict[int, LayerScore] = {}
-    objects, images, seconds = ObjectScore(), 0, 0.0
+    objects, hypotheses, images, seconds = ObjectScore(), HypothesisScore(), 0, 0.0
     for sample in tqdm(samples, desc='evaluating', unit='image', disable=None):
         image = load_image(sample.path)
         if image.shape[:2] != sample.masks.shape[1:]:
@@ -32,22 +33,32 @@ def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
         scene = segment(image)
         seconds += time.perf_counter() - began
         images += 1
-        _score(sample, scene, layers, objects)
+        _score_layers(sample, scene, layers)
+        _score_objects(sample, scene, objects, hypotheses)
     if not images:
         raise DatasetError('no image to evaluate: the data set is empty')
     return {'layers': [{'layer': i, **layers[i].result(images)} for i in sorted(layers)
                        if layers[i].images],
-            'objects': objects.result(), 'images': images, 'seconds_per_image': seconds / images}
+            'objects': objects.result(), 'hypotheses': hypotheses.result(), 'images': images,
+            'seconds_per_image': seconds / images}
 
 
-def _score(sample: Sample, scene: LayeredScene, layers: dict[int, LayerScore],
-           objects: ObjectScore) -> None:
+def _score_layers(sample: Sample, scene: LayeredScene, layers: dict[int, LayerScore]) -> None:
     for layer in range(1, max(scene.depth, *sample.layers, 0) + 1):
         true = sample.masks[sample.layers == layer].any(axis=0)
         layers.setdefault(layer, LayerScore()).add(scene.layer_mask(layer), true)
+
+
+def _score_objects(sample: Sample, scene: LayeredScene, objects: ObjectScore,
+                   hypotheses: HypothesisScore) -> None:
     masks = np.array([item.mask for item in scene.objects], bool)
-    objects.add(masks, np.array([item.layer for item in scene.objects]), sample.masks,
-                sample.layers)
+    predicted_layers = np.array([item.layer for item in scene.objects])
+    for i, j in objects.add(masks, predicted_layers, sample.masks, sample.layers):
+        item, true = scene.objects[i], sample.masks[j]
+        above = sample.masks[sample.layers < sample.layers[j]]
+        hidden = above[(above & true).any(axis=(1, 2))].any(axis=0)
+        if len(item.hypotheses):
+            hypotheses.add(item.mask, item.hypotheses, item.score, true, hidden)
 
 
 def table(result: dict[str, Any]) -> str:
@@ -56,11 +67,16 @@ def table(result: dict[str, Any]) -> str:
     lines += [f'{r["layer"]:5d}  {r["images"]:6d} | {r["iou"]:5.1f}  {r["ap"]:5.1f} |      '
               f'{r["iou_zeroed"]:5.1f}  {r["ap_zeroed"]:5.1f} |      '
               f'{r["iou_pooled"]:5.1f}  {r["ap_pooled"]:5.1f}' for r in result['layers']]
-    o = result['objects']
+    o, h = result['objects'], result['hypotheses']
     lines += [
         f'objects, whatever the layer: IOU {o["iou"]:.1f}, recall {o["recall"]:.1f} and precision '
         f'{o["precision"]:.1f} at IOU 0.5, of those found {o["right_layer"]:.1f} on the right '
-        f'layer ({o["true"]} true, {o["predicted"]} predicted)',
+        f'layer ({o["true"]} true, {o["predicted"]} predicted); {o["ordered"]:.1f} of '
+        f'{o["pairs"]} touching pairs in the right order',
+        f'hypotheses of those found: best of K IOU {h["best_iou"]:.1f} (chosen '
+        f'{h["chosen_iou"]:.1f}), GED {h["ged"]:.3f}; where hidden: ECE {h["ece"]:.3f}, Brier '
+        f'{h["brier"]:.3f} ({h["hidden_pixels"]} pixels); rank correlation of score and IOU '
+        f'{h["rank"]:.2f}',
         f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
         f'{result["steps"]} steps, K = {result["k"]}, {result["device"]}, '
         f'weights {result["weights"]}']

@@ -28,6 +28,12 @@ def test_an_oracle_scores_100_everywhere(composed):
         assert row['iou'] == row['ap'] == row['iou_pooled'] == 100
     objects = result['objects']
     assert objects['recall'] == objects['precision'] == objects['right_layer'] == 100
+    assert objects['ordered'] == 100
+    assert objects['pairs'] > 0
+    hypotheses = result['hypotheses']
+    assert hypotheses['best_iou'] == 100
+    assert hypotheses['ece'] == hypotheses['ged'] == 0
+    assert hypotheses['hidden_pixels'] > 0
 
 
 def test_one_that_sees_nothing_scores_0(composed):
@@ -41,7 +47,7 @@ def test_the_table_shows_every_layer(composed):
     data = list(samples(composed / 'annotations.json'))
     result = evaluate(data, lambda image: LayeredScene(*image.shape[:2], ()))
     lines = table({**result, 'steps': 2, 'k': 3, 'device': 'cpu', 'weights': 'w'}).splitlines()
-    assert len(lines) == 1 + len(result['layers']) + 2
+    assert len(lines) == 1 + len(result['layers']) + 3
 
 
 def test_a_picture_of_another_size_is_named(composed):
