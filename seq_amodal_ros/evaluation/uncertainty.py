@@ -80,7 +80,7 @@ def rank_correlation(a: list[float], b: list[float]) -> float:
     ranks = [_ranks(np.asarray(values)) for values in (a, b)]
     if not ranks[0].size or any(np.ptp(rank) == 0 for rank in ranks):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(np.stack(ranks))[0, 1])
 
 
 def _ranks(values: NDArray) -> NDArray[np.float64]:
