@@ -80,7 +80,8 @@ def rank_correlation(a: list[float], b: list[float]) -> float:
     ranks = [_ranks(np.asarray(values)) for values in (a, b)]
     if not ranks[0].size or any(np.ptp(rank) == 0 for rank in ranks):
         return 0.0
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    x, y = (rank - rank.mean() for rank in ranks)
+    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 
 
 def _ranks(values: NDArray) -> NDArray[np.float64]:

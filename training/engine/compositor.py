@@ -20,7 +20,7 @@ from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
-MARGIN = 0.35  # a shadow reaches so far beyond its object, share of the object's size
+MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
 RIM = 1.1  # where a picture ends on an object, -1 to 1, with the last texel's way to nothing
 CHUNK = 1 << 22  # pixels of masks that are made at once on a CPU: more leaves its caches
 
@@ -80,7 +80,9 @@ class Compositor:
         most, side, batch = self.protocol.objects[1], self.side, len(numbers)
         pictures = self._pictures(draw).flatten()
         poses = self._poses(draw)
-        boxes = poses.boxes(side, MARGIN)
+        dark = draw.uniform((1,), 0, self.protocol.shadow).expand_as(poses.size)
+        move = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
+        boxes = poses.boxes(side, MARGIN, move)
         wanted = draw.integers((1,), self.protocol.objects[0], most + 1)
         boxes *= (torch.arange(most, device=self.device) < wanted)[..., None]
         if gone is not None:
@@ -96,7 +98,9 @@ class Compositor:
         masks &= (layers > 0)[..., None, None]
         kept = torch.nonzero(layers.flatten()[points.item] > 0)[:, 0]
         points, rgba = points.select(kept), rgba[kept]
-        shadow = self._shadows(draw, points, poses, pictures, level)
+        shadow = self._shadows(dark, move, points, poses, pictures, level)
+        kept = torch.nonzero((rgba[:, 3] > 0) | (shadow > 0))[:, 0]
+        points, rgba, shadow = points.select(kept), rgba[kept], shadow[kept]
         rgba[:, :3] *= self._light(draw, points, poses)
         self._tint(draw, points, rgba)
         canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
@@ -147,18 +151,20 @@ class Compositor:
         place = middle + spread * draw.normal((most, 2)).clamp(-1.8, 1.8)
         return draw_poses(draw, size.clamp(0.07, 0.7), place.clamp(-0.95, 0.95))
 
-    def _shadows(self, draw: SceneRandom, points: Pixels, poses: Poses, pictures: Tensor,
+    def _shadows(self, dark: Tensor, move: Tensor, points: Pixels, poses: Poses, pictures: Tensor,
                  level: Tensor) -> Tensor:
-        """Return how dark each point's own object makes what lies beneath it, float [n]."""
-        dark = draw.uniform((1,), 0, self.protocol.shadow)
-        shift = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
-        move = shift.flatten(0, 1)[points.item]
+        """
+        Return how dark each point's own object makes what lies beneath it, float [n].
+
+        dark float [B, N], 0 to 1; move float [B, N, 2], from the object to its shadow.
+        """
+        move = move.flatten(0, 1)[points.item]
         u, v = poses.on_object(points.item, points.x - move[:, 0], points.y - move[:, 1])
         on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
         item = points.item[on]
         alpha = self.atlas.read_alpha(pictures[item], self.atlas.soft(level)[item], u[on], v[on])
         shadow = torch.zeros_like(u)
-        shadow[on] = alpha * dark.expand_as(poses.size).flatten()[item]
+        shadow[on] = alpha * dark.flatten()[item]
         return shadow
 
     def _light(self, draw: SceneRandom, points: Pixels, poses: Poses) -> Tensor:

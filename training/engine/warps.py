@@ -31,11 +31,12 @@ class Poses:
     size: Tensor
     place: Tensor
 
-    def boxes(self, side: int, margin: float) -> Tensor:
+    def boxes(self, side: int, margin: float, move: Tensor) -> Tensor:
         """
         Return the pixels that objects may touch: int64 [B, N, 4], left, top, right, bottom.
 
-        Right and bottom are exclusive. `margin` widens the box by a share of the object's size.
+        Right and bottom are exclusive. The box also holds the object moved by `move`, float
+        [B, N, 2] in image coordinates; `margin` widens it by a share of the object's size.
         """
         reach = 1 + self.waves[..., 0].abs().flip(-1)
         signs = torch.tensor([[-1., -1.], [1., -1.], [1., 1.], [-1., 1.]], device=reach.device)
@@ -43,7 +44,8 @@ class Poses:
         seen = corners @ self.to_image.transpose(2, 3)
         seen = seen[..., :2] / seen[..., 2:]
         wide = margin * self.size[..., None]
-        low, high = seen.amin(dim=2) - wide, seen.amax(dim=2) + wide
+        low = seen.amin(dim=2) + move.clamp(max=0) - wide
+        high = seen.amax(dim=2) + move.clamp(min=0) + wide
         ends = torch.cat([((low + 1) * side / 2).floor(), ((high + 1) * side / 2).ceil()], dim=-1)
         return ends.long().clamp(0, side)
 

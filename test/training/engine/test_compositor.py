@@ -42,6 +42,12 @@ def test_a_scene_can_be_made_again_by_its_number(compositor):
     assert equal(maker.scenes(2), compositor('mixed', 64, seed=5, first=3).scenes(2))
 
 
+def test_boxes_cut_nothing_off(compositor, monkeypatch):
+    narrow = compositor('mixed', 64, seed=5).scenes(16)
+    monkeypatch.setattr('training.engine.compositor.MARGIN', 1.0)
+    assert equal(narrow, compositor('mixed', 64, seed=5).scenes(16))
+
+
 def test_other_seeds_give_other_scenes(compositor):
     assert not equal(compositor('mixed', 64, seed=1).scenes(2),
                      compositor('mixed', 64, seed=2).scenes(2))
@@ -54,8 +60,8 @@ def test_deep_layers_are_common(compositor):
 
 
 def test_larger_images_show_the_same_scene(compositor):
-    small = compositor('mixed', 64, seed=1).scenes(8)
-    large = compositor('mixed', 128, seed=1).scenes(8)
+    small = compositor('mixed', 64, seed=1).scenes(64)
+    large = compositor('mixed', 128, seed=1).scenes(64)
     shrunk = torch.nn.functional.avg_pool2d(large.masks.float(), 2) >= 0.5
     both = (shrunk & small.masks).sum()
     assert both / (shrunk | small.masks).sum() > 0.9

@@ -39,7 +39,7 @@ def test_a_point_of_the_object_is_found_where_its_homography_puts_it(poses):
 
 def test_size_is_the_share_of_the_image():
     pose = straight(0.25, [0.5, -0.5])
-    assert pose.boxes(SIDE, 0.0)[0, 0].tolist() == [40, 8, 56, 24]
+    assert pose.boxes(SIDE, 0.0, torch.zeros(1, 1, 2))[0, 0].tolist() == [40, 8, 56, 24]
 
 
 def test_boxes_hold_every_pixel_that_shows_the_object(poses):
@@ -47,7 +47,8 @@ def test_boxes_hold_every_pixel_that_shows_the_object(poses):
     points = pixels_of(everywhere, SIDE)
     u, v = poses.on_object(points.item, points.x, points.y)
     shows = (u.abs() <= 1) & (v.abs() <= 1)
-    left, top, right, bottom = poses.boxes(SIDE, 0.05).reshape(15, 4)[points.item].unbind(1)
+    boxes = poses.boxes(SIDE, 0.05, torch.zeros(3, 5, 2)).reshape(15, 4)
+    left, top, right, bottom = boxes[points.item].unbind(1)
     row, column = points.pixel % SIDE ** 2 // SIDE, points.pixel % SIDE
     held = (column >= left) & (column < right) & (row >= top) & (row < bottom)
     assert shows.any()
@@ -61,3 +62,8 @@ def test_pixels_are_those_of_the_boxes_grouped_by_slot():
     assert points.pixel.tolist() == [17, 18, 64, 72, 64 + 45]
     assert torch.allclose(points.x[:2], torch.tensor([1.5, 2.5]) / 4 - 1)
     assert torch.allclose(points.y[:2], torch.tensor(2.5) / 4 - 1)
+
+
+def test_boxes_reach_as_far_as_the_shadow():
+    move = torch.tensor([[[0.5, -0.25]]])
+    assert straight(0.25, [0, 0]).boxes(64, 0.0, move)[0, 0].tolist() == [24, 16, 56, 40]
