@@ -62,9 +62,12 @@ def test_deep_layers_are_common(compositor):
 def test_larger_images_show_the_same_scene(compositor):
     small = compositor('mixed', 64, seed=1).scenes(64)
     large = compositor('mixed', 128, seed=1).scenes(64)
-    shrunk = torch.nn.functional.avg_pool2d(large.masks.float(), 2) >= 0.5
-    both = (shrunk & small.masks).sum()
-    assert both / (shrunk | small.masks).sum() > 0.9
+    in_both = (small.layers > 0) & (large.layers > 0)
+    in_any = (small.layers > 0) | (large.layers > 0)
+    assert in_both.sum() / in_any.sum() > 0.8  # the others are at a limit of what is shown
+    shrunk = torch.nn.functional.avg_pool2d(large.masks[in_both][:, None].float(), 2)[:, 0] >= 0.5
+    masks = small.masks[in_both]
+    assert (shrunk & masks).sum() / (shrunk | masks).sum() > 0.93
 
 
 def test_a_bin_holds_one_object_again_and_again():
