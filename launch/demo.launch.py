@@ -3,14 +3,24 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 TOPIC = '/demo/image_raw'
+
+
+def end(context: LaunchContext) -> list[Shutdown]:
+    """Return what ends the rest, unless Ctrl-C does so already: to end twice is an error."""
+    return [] if context.is_shutdown else [Shutdown(reason='all scenes were seen')]
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -32,5 +42,5 @@ def generate_launch_description() -> LaunchDescription:
              parameters=[{'pictures': LaunchConfiguration('pictures'),
                           'scenes': ParameterValue(LaunchConfiguration('scenes'),
                                                    value_type=int)}],
-             on_exit=Shutdown(reason='all scenes were seen')),
+             on_exit=OpaqueFunction(function=end)),
     ])

@@ -12,3 +12,13 @@ def test_the_demonstration_draws_every_scene_and_ends(composed, tmp_path):
     assert 'pick 1 (layer 1, 100% visible)' in done.stdout
     assert 'Traceback' not in done.stdout
     assert done.returncode == 0, done.stdout
+
+
+def test_ctrl_c_ends_all_three_cleanly(launched, composed, tmp_path):
+    demo = launched('demo.launch.py', 'scenes:=99', f'pictures:={tmp_path}',
+                    f'folders:=["{composed / "images"}"]')
+    output = demo.read_until('segmenting /demo/image_raw')
+    rest, status = demo.interrupted()
+    assert rest.count('finished cleanly') == 3
+    assert 'Traceback' not in output + rest
+    assert status == 0, rest
