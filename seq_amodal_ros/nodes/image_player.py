@@ -15,6 +15,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.nodes.running import ros
 from std_msgs.msg import Header
 
 FORMATS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
@@ -69,12 +70,9 @@ class ImagePlayer(Node):
 
 def main() -> None:
     """Run the player until it is interrupted."""
-    rclpy.init()
-    try:
-        rclpy.spin(ImagePlayer())
-    except ValueError as error:
-        raise SystemExit(f'image_player: {error}') from error
-    except rclpy.executors.ExternalShutdownException:
-        rclpy.logging.get_logger('image_player').debug('interrupted')
-    finally:
-        rclpy.try_shutdown()
+    with ros():
+        try:
+            player = ImagePlayer()
+        except ValueError as error:
+            raise SystemExit(f'image_player: {error}') from error
+        rclpy.spin(player)

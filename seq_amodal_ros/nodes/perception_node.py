@@ -36,6 +36,7 @@ from seq_amodal_ros.bridge.scenes import message_class, scene_to_message
 from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
+from seq_amodal_ros.nodes.running import ros
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter
 from vision_msgs.msg import Detection2DArray
@@ -213,13 +214,11 @@ class PerceptionNode(LifecycleNode):
 
 def main() -> None:
     """Run the node until it is interrupted."""
-    rclpy.init()
-    node = PerceptionNode()
-    try:
-        node.start()
-        rclpy.spin(node)
-    except rclpy.executors.ExternalShutdownException:
-        node.get_logger().debug('interrupted')
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    with ros():
+        node = PerceptionNode()
+        try:
+            node.start()
+            if rclpy.ok():  # else it was interrupted on the way
+                rclpy.spin(node)
+        finally:
+            node.destroy_node()

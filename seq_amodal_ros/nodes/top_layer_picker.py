@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image
 from seq_amodal_ros.bridge.images import decode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.evaluation.pictures import overview
+from seq_amodal_ros.nodes.running import ros
 from seq_amodal_ros.planning import must_move_first, pick_order
 from seq_amodal_ros.scene import LayeredScene
 
@@ -73,12 +74,7 @@ def sentence(scene: LayeredScene) -> str:
 
 def main() -> None:
     """Run the picker until it has seen enough or is interrupted."""
-    rclpy.init()
-    node = TopLayerPicker()
-    try:
+    with ros():
+        node = TopLayerPicker()
         while rclpy.ok() and not node.done:
             rclpy.spin_once(node, timeout_sec=0.5)
-    except rclpy.executors.ExternalShutdownException:
-        node.get_logger().debug('interrupted')
-    finally:
-        rclpy.try_shutdown()

@@ -1,0 +1,29 @@
+"""How every node runs: until Ctrl-C, which ends it between two steps and never within one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import signal
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+
+
+@contextmanager
+def ros() -> Iterator[None]:
+    """
+    Hold a ROS context, which Ctrl-C shuts down: `rclpy.ok()` turns false and spinning ends.
+
+    Python's own KeyboardInterrupt would come at any point, such as between a thread's making and
+    its start. So it is switched off, and what a context that is gone makes fail is the end.
+    """
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: None)  # rclpy.init adds the shutdown
+    rclpy.init()
+    try:
+        yield
+    except Exception as error:
+        if rclpy.ok() and not isinstance(error, ExternalShutdownException):
+            raise
+        rclpy.logging.get_logger('seq_amodal_ros').debug(f'interrupted: {error}')
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,43 @@
+"""A node ends by Ctrl-C between two steps; a real fault is still one."""
+
+import os
+import signal
+
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from seq_amodal_ros.nodes.running import ros
+
+
+@pytest.fixture(autouse=True)
+def pytest_keeps_ctrl_c():
+    """Give the handler of Ctrl-C back after each test."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_spinning_without_an_exception():
+    steps = []
+    with ros():
+        executor = SingleThreadedExecutor()
+        executor.add_node(rclpy.create_node('some_node'))
+        os.kill(os.getpid(), signal.SIGINT)
+        steps.append('the step that was under way')
+        executor.spin()
+        steps.append('not reached')
+    assert steps == ['the step that was under way']
+    assert not rclpy.ok()
+
+
+def test_what_fails_because_the_context_is_gone_is_the_end():
+    with ros():
+        rclpy.shutdown()
+        rclpy.create_node('too_late')
+
+
+def test_a_fault_is_raised_and_the_context_goes():
+    with pytest.raises(ValueError, match='folders'), ros():
+        raise ValueError('folders: no picture')
+    assert not rclpy.ok()
