@@ -18,16 +18,14 @@ def pytest_keeps_ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-def test_ctrl_c_ends_spinning_without_an_exception():
-    steps = []
+def test_ctrl_c_ends_spinning_and_no_step_before_it():
     with ros():
         executor = SingleThreadedExecutor()
         executor.add_node(rclpy.create_node('some_node'))
         os.kill(os.getpid(), signal.SIGINT)
-        steps.append('the step that was under way')
+        finished = sum(range(100_000))  # Python would raise KeyboardInterrupt here
         executor.spin()
-        steps.append('not reached')
-    assert steps == ['the step that was under way']
+    assert finished
     assert not rclpy.ok()
 
 
