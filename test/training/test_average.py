@@ -1,0 +1,38 @@
+"""Averaged weights lie between their parents; what does not go together is refused."""
+
+import pytest
+from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
+import torch
+from training.average import main
+
+
+def saved(path, seed, width=16):
+    """Write an untrained checkpoint; return its path."""
+    torch.manual_seed(seed)
+    model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size=32, widths=(width, 16, 16),
+                                                time_width=16))
+    save_checkpoint(path, model, 'cosine', 0.5, {'steps': seed})
+    return path
+
+
+def test_the_average_lies_where_the_share_says(tmp_path):
+    paths = [saved(tmp_path / f'{seed}.safetensors', seed) for seed in (1, 2)]
+    out = tmp_path / 'both.safetensors'
+    assert main([*map(str, paths), '--share', '0.75', '--out', str(out)]) == 0
+    first, second, both = (load_checkpoint(path) for path in (*paths, out))
+    name = 'stem.weight'
+    expected = 0.25 * first.model.state_dict()[name] + 0.75 * second.model.state_dict()[name]
+    assert torch.allclose(both.model.state_dict()[name], expected, atol=1e-4)  # kept in float16
+    assert both.training == {'steps': 2, 'averaged': {'with': first.label, 'share': 0.75}}
+
+
+@pytest.mark.parametrize('width, share, reason', [(32, '0.5', 'differ in their sizes'),
+                                                  (16, '1.5', 'share must lie in 0 to 1')])
+def test_what_does_not_go_together_is_refused(tmp_path, capsys, width, share, reason):
+    first = saved(tmp_path / 'first.safetensors', 1)
+    second = saved(tmp_path / 'second.safetensors', 2, width)
+    out = tmp_path / 'both.safetensors'
+    assert main([str(first), str(second), '--share', share, '--out', str(out)]) == 2
+    assert reason in capsys.readouterr().err
+    assert not out.exists()

@@ -1,0 +1,58 @@
+"""
+Average two checkpoints: what one forgot while it learnt something new comes back in part.
+
+    python -m training.average old.safetensors new.safetensors --share 0.75 --out both.safetensors
+
+Weights of a run and of the one that it started from can be averaged (Wortsman et al., CVPR 2022,
+"Robust fine-tuning of zero-shot models"). `--share` is the second's; choose it on scenes that are
+for validation.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+
+def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
+    """
+    Move the second's weights towards the first's, in place, until `share` of them is its own.
+
+    Raises ValueError for a share out of 0 to 1 and for networks or noise that differ.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f'--share must lie in 0 to 1, got {share}')
+    for name in ('schedule', 'signal_scale'):
+        if getattr(first, name) != getattr(second, name):
+            raise ValueError(f'{first.label} and {second.label} differ in {name}: their weights '
+                             'cannot be averaged')
+    if first.model.config_dict() != second.model.config_dict():
+        raise ValueError(f'{first.label} and {second.label} differ in their sizes: their weights '
+                         'cannot be averaged')
+    for old, new in zip(first.model.state_dict().values(), second.model.state_dict().values()):
+        if new.is_floating_point():
+            new.lerp_(old, 1 - share)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('checkpoints', nargs=2, metavar='SAFETENSORS')
+    parser.add_argument('--share', type=float, default=0.5, help='of the second, 0 to 1')
+    parser.add_argument('--out', type=Path, required=True)
+    given = parser.parse_args(arguments)
+    try:
+        first, second = (load_checkpoint(path) for path in given.checkpoints)
+        averaged(first, second, given.share)
+        save_checkpoint(given.out, second.model, second.schedule, second.signal_scale, {
+            **second.training, 'averaged': {'with': first.label, 'share': given.share}})
+    except (ValueError, OSError) as error:
+        print(f'average: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
