@@ -82,12 +82,25 @@ def write_icons(archive: bytes, out: Path) -> int:
     return len(chosen)
 
 
+def check_writable(out: Path) -> None:
+    """Raise ValueError, naming it, for a file that cannot be written; said before the download."""
+    probe = out.with_name(f'.{out.name}.probe')
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f'{out}: cannot be written ({error.strerror}); give another --out'
+                         ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     given = parser.parse_args(arguments)
     try:
+        check_writable(given.out)
         print(f'{write_icons(fetched(), given.out)} icons in {given.out}')
     except (ValueError, OSError) as error:
         print(f'icons: {error}', file=sys.stderr)

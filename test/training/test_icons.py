@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 from training.cutouts import read_cutouts
-from training.icons import fetched, is_object, write_icons
+from training.icons import fetched, is_object, main, write_icons
 
 
 def disc(*centres, side=64):
@@ -68,3 +68,9 @@ def test_an_altered_archive_is_refused(tmp_path):
 def test_an_archive_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r'none\.tgz: cannot be fetched'):
         fetched((tmp_path / 'none.tgz').as_uri(), '')
+
+
+def test_a_target_that_cannot_be_written_is_said_before_the_download(tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    assert main(['--out', str(tmp_path / 'file' / 'icons.npz')]) == 2
+    assert 'icons.npz: cannot be written' in capsys.readouterr().err
