@@ -77,7 +77,7 @@ def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Lay
     are at most 2 N_max rounds, so a model that never touches ends too.
     """
     layers: list[Layer] = []
-    cumulative = np.zeros((size, size), bool)
+    cumulative: Mask = np.zeros((size, size), bool)
     for _ in range(2 * rules.max_layers):
         if len(layers) == rules.max_layers:
             break
