@@ -41,6 +41,8 @@ class HypothesisScore:
         hidden bool [height, width]: where the truth has other objects in front of it.
         """
         self.found += 1
+        self.scores.append(score)
+        self.ious.append(iou(mask, true))
         box = bounding_box(true | hypotheses.any(axis=0))
         cut = (slice(None), *box.slices)
         hypotheses, true, hidden = hypotheses[cut], true[cut[1:]], hidden[cut[1:]]
@@ -49,8 +51,6 @@ class HypothesisScore:
         self.best += max(to_truth)
         self.ged += 2 * (1 - float(np.mean(to_truth))) - (1 - float(np.mean(among)))
         self._calibrate(hypotheses.mean(axis=0)[hidden], true[hidden])
-        self.scores.append(score)
-        self.ious.append(iou(mask[box.slices], true))
 
     def _calibrate(self, said: NDArray[np.float64], true: NDArray[np.bool_]) -> None:
         bins = np.minimum((said * BINS).astype(int), BINS - 1)

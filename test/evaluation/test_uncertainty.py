@@ -35,6 +35,12 @@ def test_the_best_of_k_may_be_another_than_the_chosen_one():
     assert result['best_iou'] == 100
 
 
+def test_what_the_chosen_mask_covers_beside_all_hypotheses_counts_against_it():
+    score = HypothesisScore()
+    score.add(mask(1, 2, 6, 7), np.stack([mask(1, 2)]), 1.0, mask(1, 2), NOWHERE)
+    assert score.result()['chosen_iou'] == 50
+
+
 def test_energy_distance_by_hand():
     # d to the truth: 0 and 1/2; among the two: 0, 1/2, 1/2, 0
     result = scored([mask(1, 2)], [mask(1, 2), mask(1, 2, 3, 4)], NOWHERE)
