@@ -1,5 +1,6 @@
 """The training's settings, read from YAML and checked by name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,7 +15,7 @@ class TrainConfig:
 
     steps: int
     scenes_per_step: int
-    protocol: str
+    protocols: Mapping[str, float]
     recorded_share: float
     learning_rate: float
     encoder_rate: float

@@ -10,7 +10,7 @@ are exported to RUN/weights.safetensors. With `--start` a new run goes on from e
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import copy
 from dataclasses import asdict
 import fcntl
@@ -107,35 +107,46 @@ class Feed:
     def __init__(self, config: TrainConfig, cutouts: Sequence[Path], recorded: Sequence[Path],
                  device: str, photographs: Path | None = None) -> None:
         """
-        Take `recorded_share` of each step's scenes from the recorded sets, if any is given.
+        Share each step's scenes out among the protocols and, if any are given, recorded sets.
 
         Raises ValueError, naming what is wrong, for files that cannot be used.
         """
-        protocol = read_protocol(config.protocol)
-        sources, weights = sources_of(cutouts, protocol, config.held_classes,
-                                      config.held_varieties, seed=config.seed)
         side, seed = 2 * EncodeOnceConfig().mask_size, config.seed + 1
-        self.held = {source.name: len(source) for source in sources}
         pictures = None if photographs is None else read_photographs(photographs)
-        self.compositor = Compositor(sources, weights, protocol, side, device, seed,
-                                     photographs=pictures)
-        self.counts, self.recorded = (config.scenes_per_step, 0), None
+        self.device, self.held = torch.device(device), {}
+        share = round(config.scenes_per_step * config.recorded_share) if recorded else 0
+        self.served: list[tuple[Compositor | RecordedScenes, int]] = []
+        for name, count in shared_out(config.protocols, config.scenes_per_step - share).items():
+            protocol = read_protocol(name)
+            sources, weights = sources_of(cutouts, protocol, config.held_classes,
+                                          config.held_varieties, seed=config.seed)
+            for source in sources:
+                self.held[source.name] = max(len(source), self.held.get(source.name, 0))
+            self.served.append((Compositor(sources, weights, protocol, side, device, seed,
+                                           photographs=pictures), count))
         if recorded:
-            self.recorded = RecordedScenes(recorded, side, device, seed)
-            self.held['recorded'] = len(self.recorded)
-            share = round(config.scenes_per_step * config.recorded_share)
-            self.counts = (config.scenes_per_step - share, share)
+            piles = RecordedScenes(recorded, side, device, seed)
+            self.held['recorded'] = len(piles)
+            self.served.append((piles, share))
 
     def seek(self, step: int) -> None:
         """Go on with the scenes of that step."""
-        self.compositor.next = step * self.counts[0]
-        if self.recorded is not None:
-            self.recorded.next = step * self.counts[1]
+        for source, count in self.served:
+            source.next = step * count
 
     def scenes(self) -> Scenes:
         """Return the scenes of the next step."""
-        served = zip((self.compositor, self.recorded), self.counts)
-        return joined([source.scenes(count) for source, count in served if source and count])
+        return joined([source.scenes(count) for source, count in self.served if count])
+
+
+def shared_out(weights: Mapping[str, float], total: int) -> dict[str, int]:
+    """Return how many of `total` each gets by its weight; the largest remainders are rounded up."""
+    exact = {name: total * weight / sum(weights.values()) for name, weight in weights.items()}
+    counts = {name: int(part) for name, part in exact.items()}
+    by_rest = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_rest[:total - sum(counts.values())]:
+        counts[name] += 1
+    return counts
 
 
 def locked(folder: Path) -> TextIO:
@@ -210,7 +221,7 @@ class Run:
 
 def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
-    config, device = run.config, feed.compositor.device
+    config, device = run.config, feed.device
     alpha_bar = SCHEDULES[config.schedule]().to(device)
     generator = torch.Generator(device).manual_seed(config.seed + run.step)
     writer = SummaryWriter(str(run.folder))

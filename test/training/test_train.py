@@ -24,7 +24,7 @@ def config(tmp_path):
     """Return a config of three tiny steps on twenty drawn objects."""
     protocol = edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20)
     return edited(DEFAULT, tmp_path / 'tiny.yaml', steps=3, scenes_per_step=2, warmup=1,
-                  recorded_share=0.5, protocol=protocol)
+                  recorded_share=0.5, protocols={str(protocol): 1})
 
 
 def state(folder):
@@ -74,6 +74,12 @@ def test_a_run_goes_on_from_given_weights(config, tmp_path):
     assert all(torch.equal(value, second.model.state_dict()[name])
                for name, value in first.model.state_dict().items())
     assert second.training['start']['weights'] == first.label
+
+
+def test_scenes_are_shared_out_by_weight_to_the_last_one():
+    shares = train.shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
+    assert sum(shares.values()) == 25
+    assert shares == {'mixed': 11, 'fruit': 7, 'bin': 4, 'close': 3}  # 10.4, 7.3, 4.2, 3.1
 
 
 def test_the_average_follows_at_its_pace():

@@ -16,7 +16,7 @@ def test_an_own_protocol_is_read_by_its_path(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r'no_such.*bin, fruit, mixed, tools'):
+    with pytest.raises(ValueError, match=r'no_such.*bin, close, fruit, mixed, tools'):
         read_protocol('no_such')
 
 
