@@ -29,13 +29,17 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A denoiser in evaluation mode and how it was trained to be sampled."""
+    """
+    A denoiser in evaluation mode and how it was trained to be sampled.
+
+    mask_values  what stands for off and on in a mask before it is noised
+    """
 
     model: nn.Module
     name: str
     sha256: str
     schedule: str
-    signal_scale: float
+    mask_values: tuple[float, float]
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -81,16 +85,16 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f'{path}: does not fit this version ({reason}); update the package '
                               'or take weights made for it') from error
-    return Checkpoint(model.eval(), path.stem, digest, meta['schedule'], meta['signal_scale'],
-                      meta.get('training', {}))
+    return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],
+                      (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}))
 
 
-def save_checkpoint(path: Path, model: nn.Module, schedule: str, signal_scale: float,
-                    training: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, model: nn.Module, schedule: str,
+                    mask_values: tuple[float, float], training: dict[str, Any]) -> None:
     """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
-            'schedule': schedule, 'signal_scale': signal_scale,
+            'schedule': schedule, 'mask_values': list(mask_values),
             'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
@@ -125,12 +129,17 @@ def _read_meta(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f'{path}: cannot be read ({error}); it belongs beside the '
                               '.safetensors file of the same name') from error
-    expected = {'architecture': str, 'config': dict, 'schedule': str, 'signal_scale': float,
+    expected = {'architecture': str, 'config': dict, 'schedule': str, 'mask_values': list,
                 'sha256': str}
     for key, kind in expected.items():
         if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
             raise CheckpointError(f'{path}: {key!r} is missing or not a {kind.__name__}; the file '
                                   'was altered or made by another program')
+    values = meta['mask_values']
+    if len(values) != 2 or not all(isinstance(v, (int, float)) for v in values) or \
+            not values[0] < values[1]:
+        raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; the "
+                              'file was altered or made by another program')
     if meta['schedule'] not in SCHEDULES:
         raise CheckpointError(f'{path}: unknown schedule {meta["schedule"]!r}; this version knows '
                               + ', '.join(sorted(SCHEDULES)))

@@ -5,6 +5,7 @@ The public object: load weights once, then turn images into layered scenes.
     scene = segmenter.segment(image)        # uint8 RGB [height, width, 3] -> LayeredScene
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import os
 
@@ -12,16 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
+from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.objects import scene_from_layers
-from seq_amodal_ros.scene import LayeredScene, Mask
-from seq_amodal_ros.sequential import Layer, Probability, segment_layers, StopRules
+from seq_amodal_ros.scene import LayeredScene
+from seq_amodal_ros.sequential import Layer, segment_together, StopRules
 import torch
 from torch import Tensor
 
-# Hypothesis k sees the image and answers mirrored along VIEWS[k % 4], dimensions of [B, 1, H, W]:
-# what hangs on the view is not known, so the hypotheses differ there and the vote is a better one.
+# Hypothesis k of a network that predicts the mask itself sees the image and answers mirrored along
+# VIEWS[k % 4], dimensions of [B, 1, H, W]: what hangs on the view is not known, so the hypotheses
+# differ there and the vote is a better one. Where noise is predicted, noise makes them differ.
 VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
 
 
@@ -35,7 +38,8 @@ class Settings:
     How to sample.
 
     hypotheses  K, masks sampled for each layer in one batch, 1 to 64
-    steps       denoising steps of the deterministic sampler, 1 to 1000
+    steps       denoising steps, 1 to 1000
+    sampler     ddim or dpm, which take any number of steps, or ancestral, which takes all
     max_layers  N_max of Alg. 2
     min_area    Area_min of Alg. 2, pixels of the denoiser's grid (64 x 64 for the shipped weights)
     seed        of the noise; equal seeds give equal answers for equal images
@@ -46,9 +50,12 @@ class Settings:
     max_layers: int = 8
     min_area: int = 10
     seed: int = 0
+    sampler: str = 'ddim'
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the setting and its range, for what cannot be sampled."""
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f'sampler must be one of {", ".join(SAMPLERS)}, got {self.sampler!r}')
         limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
                   'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
         for name, (least, most) in limits.items():
@@ -89,7 +96,8 @@ class Segmenter:
         self.settings = settings or Settings()
         self.label = checkpoint.label
         self._model = checkpoint.model.to(self.device, memory_format=torch.channels_last)
-        self._scale = checkpoint.signal_scale
+        self._mask_values = checkpoint.mask_values
+        self._views = VIEWS if self._model.predicts == 'logit' else VIEWS[:1]
         self._alpha_bar = SCHEDULES[checkpoint.schedule]()
 
     @classmethod
@@ -110,22 +118,48 @@ class Segmenter:
                              f'{image.dtype} {list(image.shape)}')
         settings = self.settings
         height, width = image.shape[:2]
-        return scene_from_layers(self.layers(image, settings), height, width, settings.min_area)
+        layers = self.layers([image], settings)[0]
+        return scene_from_layers(layers, height, width, settings.min_area)
 
     @torch.inference_mode()
-    def layers(self, image: NDArray[np.uint8], settings: Settings) -> list[Layer]:
-        """Return Alg. 2's layers of an image on the denoiser's grid."""
-        tensor = self._tensor(image).expand(min(settings.hypotheses, len(VIEWS)), -1, -1, -1)
-        view = torch.arange(settings.hypotheses, device=self.device) % len(VIEWS)
-        pyramid = [level[view] for level in self._model.encode(mirrored(tensor))]
-        generator = torch.Generator().manual_seed(settings.seed)
-        size = self._model.mask_size
+    def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
+               ) -> list[list[Layer]]:
+        """
+        Return Alg. 2's layers of each image on the denoiser's grid.
 
-        def sample(cumulative: Mask) -> Probability:
-            noise = torch.randn((settings.hypotheses, 1, size, size), generator=generator)
-            return self._sample(pyramid, cumulative, noise.to(self.device), settings.steps)
+        All images' hypotheses share the network's calls; what an image gets does not depend on
+        the others beyond rounding.
+        """
+        k, size = settings.hypotheses, self._model.mask_size
+        features = self._encode(images, k)
+        noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
 
-        return segment_layers(sample, size, StopRules(settings.max_layers, settings.min_area))
+        def sample(numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> NDArray[np.float32]:
+            noise = torch.cat([torch.randn((k, 1, size, size), generator=noises[i])
+                               for i in numbers]).to(self.device)
+            rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=self.device)
+            given = torch.from_numpy(cumulative).to(self.device).float()
+            given = mirrored(given[:, None].repeat_interleave(k, dim=0), k, self._views)
+            predict = predictor(self._model, tuple(level[rows] for level in features), given,
+                                self._alpha_bar, self._mask_values)
+            generator = torch.Generator(self.device).manual_seed(settings.seed)
+            x0 = SAMPLERS[settings.sampler](predict, noise, self._alpha_bar, settings.steps,
+                                            generator)
+            low, high = self._mask_values
+            probability = ((mirrored(x0, k, self._views) - low) / (high - low)).clamp(0, 1)
+            return probability.reshape(len(numbers), k, size, size).float().cpu().numpy()
+
+        rules = StopRules(settings.max_layers, settings.min_area)
+        return segment_together(sample, len(images), size, rules)
+
+    def _encode(self, images: Sequence[NDArray[np.uint8]], k: int) -> tuple[Tensor, ...]:
+        """Return the features of each image in the view of each hypothesis, [n k, ...] a level."""
+        views = min(k, len(self._views))
+        tensor = torch.cat([self._tensor(image) for image in images])
+        tensor = mirrored(tensor.repeat_interleave(views, dim=0), views, self._views)
+        row = torch.tensor([i * views + n % views for i in range(len(images)) for n in range(k)],
+                           device=self.device)
+        return tuple(level[row] for level in self._model.encode(tensor))
 
     def _tensor(self, image: NDArray[np.uint8]) -> Tensor:
         side = self._model.image_size
@@ -135,22 +169,12 @@ class Segmenter:
         tensor = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None].float() / 255
         return tensor.contiguous(memory_format=torch.channels_last)
 
-    def _sample(self, pyramid: list[Tensor], cumulative: Mask, noise: Tensor,
-                steps: int) -> Probability:
-        """Return K sampled masks of the layer under `cumulative`, float32 [K, S, S], 0 to 1."""
-        given = mirrored(torch.from_numpy(cumulative).to(self.device).float().expand_as(noise))
 
-        def predict(x_t: Tensor, t: int, before: Tensor) -> Tensor:
-            time = torch.full((len(x_t),), (t + 1) / len(self._alpha_bar), device=self.device)
-            logit = self._model.denoise(pyramid, given, x_t, time, before / self._scale)
-            return (logit.sigmoid() * 2 - 1) * self._scale
+def mirrored(batch: Tensor, k: int, views: Sequence[tuple[int, ...]] = VIEWS) -> Tensor:
+    """
+    Return [n k, C, H, W], n images of k hypotheses, each in its hypothesis' view.
 
-        x0 = SAMPLERS['ddim'](predict, noise, self._alpha_bar, steps, None)
-        probability = (mirrored(x0) / self._scale + 1) / 2
-        return probability[:, 0].clamp(0, 1).float().cpu().numpy()
-
-
-def mirrored(batch: Tensor) -> Tensor:
-    """Return entry k of [K, C, H, W] mirrored along VIEWS[k % 4]; twice gives it back."""
-    return torch.stack([entry.flip([d - 1 for d in VIEWS[k % len(VIEWS)]])
-                        for k, entry in enumerate(batch)])
+    Twice gives it back.
+    """
+    return torch.stack([entry.flip([d - 1 for d in views[i % k % len(views)]])
+                        for i, entry in enumerate(batch)])

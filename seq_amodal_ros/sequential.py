@@ -5,7 +5,7 @@ Works on the denoiser's square grid, with the network behind a callable, so that
 read and tested without one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from seq_amodal_ros.scene import Mask
 Probability = NDArray[np.float32]
 SampleLayer = Callable[[Mask], Probability]
 """Cumulative mask bool [S, S] -> K sampled masks as probabilities float32 [K, S, S], 0 to 1."""
+SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], NDArray[np.float32]]
+"""The same for many images: their numbers and bool [n, S, S] -> float32 [n, K, S, S]."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,21 @@ def representative(masks: NDArray[np.bool_]) -> int | None:
     return int(non_null[np.argmin(difference)])
 
 
-def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Layer]:
+def layer_rounds(size: int, rules: StopRules) -> Generator[Mask, Probability, list[Layer]]:
     """
-    Return the occlusion layers of an image, the unoccluded one first (Alg. 2).
+    Walk Alg. 2: yield the cumulative mask, be sent K sampled masks, return the layers.
 
-    Spatial integrity: what touches no part of the previous layer's mask cannot lie under it and
-    joins that layer instead of opening one. Every round either opens a layer or joins, and there
-    are at most 2 N_max rounds, so a model that never touches ends too.
+    The unoccluded layer is the first. Spatial integrity: what touches no part of the previous
+    layer's mask cannot lie under it and joins that layer instead of opening one. Every round
+    either opens a layer or joins, and there are at most 2 N_max rounds, so a model that never
+    touches ends too.
     """
     layers: list[Layer] = []
     cumulative: Mask = np.zeros((size, size), bool)
     for _ in range(2 * rules.max_layers):
         if len(layers) == rules.max_layers:
             break
-        hypotheses = sample(cumulative)
+        hypotheses = yield cumulative
         k = representative(hypotheses > 0.5)
         if k is None:
             break
@@ -94,3 +97,26 @@ def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Lay
             layers.append(layer)
         cumulative = cumulative | layer.mask
     return layers
+
+
+def segment_together(sample: SampleLayers, count: int, size: int, rules: StopRules,
+                     ) -> list[list[Layer]]:
+    """Return the layers of `count` images, each round sampled in one batch of those not ended."""
+    rounds = [layer_rounds(size, rules) for _ in range(count)]
+    layers: list[list[Layer]] = [[] for _ in rounds]
+    asking = {number: next(walk) for number, walk in enumerate(rounds)}
+    while asking:
+        answers = sample(list(asking), np.stack(list(asking.values())))
+        following = {}
+        for number, hypotheses in zip(asking, answers):
+            try:
+                following[number] = rounds[number].send(hypotheses)
+            except StopIteration as ended:
+                layers[number] = ended.value
+        asking = following
+    return layers
+
+
+def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Layer]:
+    """Return the layers of one image."""
+    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, size, rules)[0]

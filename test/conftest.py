@@ -28,5 +28,5 @@ def small_checkpoint(tmp_path):
     torch.manual_seed(0)
     model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size=32, widths=(16, 16, 16), time_width=16))
     path = tmp_path / 'small.safetensors'
-    save_checkpoint(path, model, 'cosine', 0.5, {'steps': 0})
+    save_checkpoint(path, model, 'cosine', (-0.5, 0.5), {'steps': 0})
     return path

@@ -18,14 +18,14 @@ def alter(path, **changes):
 def test_saved_weights_load_in_evaluation_mode(small_checkpoint):
     loaded = load_checkpoint(small_checkpoint)
     assert not loaded.model.training
-    assert (loaded.schedule, loaded.signal_scale) == ('cosine', 0.5)
+    assert (loaded.schedule, loaded.mask_values) == ('cosine', (-0.5, 0.5))
     assert loaded.label == 'small@' + loaded.sha256[:12]
 
 
 def test_saving_rounds_to_half_precision_only(small_checkpoint):
     model = load_checkpoint(small_checkpoint).model
     again = small_checkpoint.with_name('again.safetensors')
-    checkpoint.save_checkpoint(again, model, 'cosine', 0.5, {})
+    checkpoint.save_checkpoint(again, model, 'cosine', (-0.5, 0.5), {})
     for name, value in load_checkpoint(again).model.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
 
@@ -55,7 +55,8 @@ def test_truncated_and_altered_files_are_told_by_their_checksum(small_checkpoint
     ({'config': {'widths': [32, 32, 32]}}, 'does not fit this version'),
     ({'schedule': 'linnear'}, "unknown schedule 'linnear'.* cosine, linear"),
     ({'sha256': None}, "'sha256' is missing"),
-    ({'signal_scale': 'half'}, "'signal_scale' is missing or not a float"),
+    ({'mask_values': 'half'}, "'mask_values' is missing or not a list"),
+    ({'mask_values': [1, 0]}, "'mask_values' must be two rising numbers"),
 ])
 def test_foreign_checkpoints_are_refused_by_name(small_checkpoint, changes, reason):
     alter(small_checkpoint, **changes)
@@ -73,7 +74,7 @@ def test_weights_that_are_not_finite_are_refused(small_checkpoint):
     model = load_checkpoint(small_checkpoint).model
     with torch.no_grad():
         model.stem.weight[0, 0, 0, 0] = float('nan')
-    checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', 0.5, {})
+    checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
     with pytest.raises(CheckpointError, match='not finite'):
         load_checkpoint(small_checkpoint)
 

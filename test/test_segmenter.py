@@ -50,13 +50,13 @@ def test_other_seeds_give_other_hypotheses(segmenter, image):
 
 def test_each_hypothesis_sees_another_view_and_answers_upright():
     batch = torch.arange(5 * 6.0).reshape(5, 1, 2, 3)
-    seen = mirrored(batch)
+    seen = mirrored(batch, 5)
     assert torch.equal(seen[0], batch[0])
     assert torch.equal(seen[1], batch[1].flip(2))
     assert torch.equal(seen[2], batch[2].flip(1))
     assert torch.equal(seen[3], batch[3].flip(1, 2))
     assert torch.equal(seen[4], batch[4])
-    assert torch.equal(mirrored(seen), batch)
+    assert torch.equal(mirrored(seen, 5), batch)
 
 
 def test_max_layers_bounds_the_scene(segmenter, image):

@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.sequential import representative, segment_layers, StopRules
+from seq_amodal_ros.sequential import (
+    representative,
+    segment_layers,
+    segment_together,
+    StopRules,
+)
 
 SIZE = 16
 
@@ -103,3 +108,20 @@ def test_all_hypotheses_are_kept():
 def test_rules_that_cannot_hold_are_refused_by_name(name):
     with pytest.raises(ValueError, match=f'{name} must be at least 1, got 0'):
         StopRules(**{name: 0})
+
+
+def test_images_segmented_together_get_what_each_gets_alone():
+    one = [[square(0, 0)], [square(2, 2)], [square(4, 4)]]
+    other = [[square(8, 8)]]
+    samplers = [answers(*rounds)[0] for rounds in (one, other)]
+    asked = []
+
+    def sample(numbers, cumulative):
+        asked.append(list(numbers))
+        return np.array([samplers[i](mask) for i, mask in zip(numbers, cumulative)])
+
+    together = segment_together(sample, 2, SIZE, StopRules())
+    alone = [segment_layers(answers(*rounds)[0], SIZE, StopRules()) for rounds in (one, other)]
+    assert [[layer.mask.tolist() for layer in layers] for layers in together] == \
+        [[layer.mask.tolist() for layer in layers] for layers in alone]
+    assert asked == [[0, 1], [0, 1], [0], [0]]  # who has ended is not sampled any more

@@ -24,7 +24,7 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     """
     if not 0 <= share <= 1:
         raise ValueError(f'--share must lie in 0 to 1, got {share}')
-    for name in ('schedule', 'signal_scale'):
+    for name in ('schedule', 'mask_values'):
         if getattr(first, name) != getattr(second, name):
             raise ValueError(f'{first.label} and {second.label} differ in {name}: their weights '
                              'cannot be averaged')
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         first, second = (load_checkpoint(path) for path in given.checkpoints)
         averaged(first, second, given.share)
-        save_checkpoint(given.out, second.model, second.schedule, second.signal_scale, {
+        save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
             **second.training, 'averaged': {'with': first.label, 'share': given.share}})
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)

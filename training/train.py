@@ -13,13 +13,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 import copy
 from dataclasses import asdict
-import fcntl
 import logging
 import math
 from pathlib import Path
 import signal
 import time
-from typing import TextIO
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser, Pyramid
@@ -36,6 +34,7 @@ from training.engine.protocols import read_protocol
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import joined, Scenes
 from training.engine.sources import sources_of
+from training.runs import locked, read_state, update_average, write_state
 
 log = logging.getLogger('training')
 
@@ -83,16 +82,6 @@ def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
     return torch.maximum(covered, (logit > 0).float())
 
 
-def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights and statistics towards the model's by 1 - decay."""
-    with torch.no_grad():
-        for mean, now in zip(average.state_dict().values(), model.state_dict().values()):
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - decay)
-            else:
-                mean.copy_(now)
-
-
 def learning_factor(step: int, config: TrainConfig) -> float:
     """Return the share of the learning rate at `step`: linear warm-up, then half a cosine."""
     if step < config.warmup:
@@ -113,7 +102,8 @@ class Feed:
         """
         side, seed = 2 * EncodeOnceConfig().mask_size, config.seed + 1
         pictures = None if photographs is None else read_photographs(photographs)
-        self.device, self.held = torch.device(device), {}
+        self.device = torch.device(device)
+        self.held: dict[str, int] = {}
         share = round(config.scenes_per_step * config.recorded_share) if recorded else 0
         self.served: list[tuple[Compositor | RecordedScenes, int]] = []
         for name, count in shared_out(config.protocols, config.scenes_per_step - share).items():
@@ -149,18 +139,6 @@ def shared_out(weights: Mapping[str, float], total: int) -> dict[str, int]:
     return counts
 
 
-def locked(folder: Path) -> TextIO:
-    """Return the folder's lock, held as long as the file is open; raises ValueError if it is."""
-    lock = (folder / 'lock').open('w')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise ValueError(f'{folder}: another process trains there; stop it, or give another '
-                         '--run') from error
-    return lock
-
-
 class Run:
     """A training run in a folder: model, average, optimiser and step, saved and resumed whole."""
 
@@ -172,7 +150,7 @@ class Run:
         self.model = EncodeOnceDenoiser()
         self._lock = locked(folder)
         self.state = folder / 'state.pt'
-        saved = torch.load(self.state, weights_only=True) if self.state.is_file() else None
+        saved = read_state(self.state)
         if saved is None and start is None:
             self._start_from_imagenet()
         elif saved is None and start is not None:
@@ -210,13 +188,11 @@ class Run:
 
     def save(self, training: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
-        part = self.state.with_suffix('.part')
-        torch.save({'model': self.model.state_dict(), 'average': self.average.state_dict(),
-                    'optimiser': self.optimiser.state_dict(), 'step': self.step,
-                    'seconds': self.seconds}, part)
-        part.replace(self.state)
+        write_state(self.state, {
+            'model': self.model.state_dict(), 'average': self.average.state_dict(),
+            'optimiser': self.optimiser.state_dict(), 'step': self.step, 'seconds': self.seconds})
         save_checkpoint(self.folder / 'weights.safetensors', self.average, self.config.schedule,
-                        self.config.signal_scale, training)
+                        (-self.config.signal_scale, self.config.signal_scale), training)
 
 
 def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
 
-ARCHITECTURES = {EncodeOnceDenoiser.architecture: (EncodeOnceDenoiser, EncodeOnceConfig)}
+ARCHITECTURES: dict[str, tuple[Any, Any]] = {
+    ConcatUNet.architecture: (ConcatUNet, ConcatUNetConfig),
+    EncodeOnceDenoiser.architecture: (EncodeOnceDenoiser, EncodeOnceConfig),
+}
 
 
-def build(architecture: str, config: Mapping[str, Any]) -> EncodeOnceDenoiser:
+def build(architecture: str, config: Mapping[str, Any]) -> ConcatUNet | EncodeOnceDenoiser:
     """
     Return the untrained denoiser of that architecture and those sizes.
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import math
 
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
+from seq_amodal_ros.denoisers.prediction import Predicts
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -89,6 +90,7 @@ class EncodeOnceDenoiser(nn.Module):
     """Encodes an image once, then denoises masks given its pyramid as often as needed."""
 
     architecture = 'encode_once'
+    predicts: Predicts = 'logit'
 
     def __init__(self, config: EncodeOnceConfig | None = None) -> None:
         super().__init__()

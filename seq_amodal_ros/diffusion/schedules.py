@@ -33,6 +33,18 @@ def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
 SCHEDULES: dict[str, Callable[..., Tensor]] = {'linear': linear, 'cosine': cosine}
 
 
+def posterior_variance(alpha_bar: Tensor) -> Tensor:
+    """
+    Return the variance of x_{t-1} given x_t and x_0, [T] (Ho et al. 2020, Eq. 7).
+
+    At t = 0 it is 0; there stands that of t = 1, so that it has a logarithm (Nichol and Dhariwal).
+    """
+    before = torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]])
+    variance = (1 - before) / (1 - alpha_bar) * (1 - alpha_bar / before)
+    variance[0] = variance[1]
+    return variance
+
+
 def add_noise(mask: Tensor, noise: Tensor, alpha_bar: Tensor) -> Tensor:
     """
     Noise the mask alone (paper Eq. 8): sqrt(ab) M + sqrt(1 - ab) eps.

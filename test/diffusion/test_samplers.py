@@ -1,8 +1,9 @@
 """Samplers against diffusers and against denoisers that know the answer."""
 
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 import pytest
 from seq_amodal_ros.diffusion import samplers, schedules
+from seq_amodal_ros.diffusion.samplers import Estimate
 import torch
 
 
@@ -46,14 +47,47 @@ def test_ddim_is_that_of_diffusers(steps):
     x_t = noise
     for t in scheduler.timesteps:
         x_t = scheduler.step(predict(x_t, int(t), None), t, x_t).prev_sample
-    ours = samplers.ddim(predict, noise, schedules.linear(), steps)
+    ours = samplers.ddim(lambda *given: Estimate(predict(*given)), noise, schedules.linear(), steps)
     assert torch.allclose(ours, x_t, atol=1e-4)
 
 
-@pytest.mark.parametrize('name, steps', [('ddim', 1), ('ddim', 4), ('ancestral', 100)])
+@pytest.mark.parametrize('steps', [2, 5, 20])
+def test_dpm_is_the_second_order_multistep_solver_of_diffusers(steps):
+    noise = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def predict(x_t, t, before):
+        return torch.tanh(x_t * 2 + t / 1000)
+
+    scheduler = DPMSolverMultistepScheduler(beta_schedule='linear', prediction_type='sample',
+                                            timestep_spacing='trailing', final_sigmas_type='zero')
+    scheduler.set_timesteps(steps)
+    x_t = noise
+    for t in scheduler.timesteps:
+        x_t = scheduler.step(predict(x_t, int(t), None), t, x_t).prev_sample
+    ours = samplers.dpm(lambda *given: Estimate(predict(*given)), noise, schedules.linear(), steps)
+    assert torch.allclose(ours, x_t, atol=1e-4)
+
+
+@pytest.mark.parametrize('t', [1, 10, 500, 999])
+@pytest.mark.parametrize('v', [-1.0, 0.3, 1.0])
+def test_the_learned_variance_is_that_of_improved_ddpm(t, v):
+    generator = torch.Generator().manual_seed(t)
+    x_t, noise = (torch.randn(1, 1, 8, 8, generator=generator) for _ in range(2))
+    scheduler = DDPMScheduler(beta_schedule='linear', clip_sample=False,
+                              variance_type='learned_range')
+    answer = torch.cat([noise, torch.full_like(noise, v)], dim=1)
+    theirs = scheduler.step(answer, t, x_t, generator=torch.Generator().manual_seed(7))
+    fresh = torch.randn(x_t.shape, generator=torch.Generator().manual_seed(7))
+    ours = samplers.ancestral_step(x_t, noise, schedules.linear(), t, fresh,
+                                   variance=torch.full_like(noise, (v + 1) / 2))
+    assert torch.allclose(ours, theirs.prev_sample, atol=1e-3)
+
+
+@pytest.mark.parametrize('name, steps', [('ddim', 1), ('ddim', 4), ('dpm', 4),
+                                         ('ancestral', 100)])
 def test_a_denoiser_that_knows_the_mask_leads_every_sampler_to_it(name, steps):
     alpha_bar = schedules.linear(100) if name == 'ancestral' else schedules.cosine()
-    result = samplers.SAMPLERS[name](lambda x_t, t, before: truth(), torch.randn(2, 1, 8, 8),
+    result = samplers.SAMPLERS[name](lambda x_t, t, before: Estimate(truth()), torch.randn(2, 1, 8, 8),
                                      alpha_bar, steps, torch.Generator().manual_seed(0))
     assert torch.allclose(result, truth(), atol=0.05)
 
@@ -63,7 +97,7 @@ def test_the_denoiser_sees_its_own_last_estimate():
 
     def predict(x_t, t, before):
         seen.append(before.mean().item())
-        return torch.full_like(x_t, len(seen))
+        return Estimate(torch.full_like(x_t, len(seen)))
 
     samplers.ddim(predict, torch.randn(1, 1, 4, 4), schedules.cosine(), 3)
     assert seen == [0, 1, 2]
@@ -77,6 +111,6 @@ def test_noise_and_mask_follow_from_each_other():
 
 
 def test_the_ancestral_sampler_refuses_to_skip_steps():
-    with pytest.raises(ValueError, match='use the ddim sampler for fewer'):
+    with pytest.raises(ValueError, match='use the ddim or dpm sampler for fewer'):
         samplers.ancestral(lambda x_t, t, before: x_t, torch.randn(1, 1, 4, 4),
                            schedules.linear(), 50)

@@ -12,7 +12,7 @@ def saved(path, seed, width=16):
     torch.manual_seed(seed)
     model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size=32, widths=(width, 16, 16),
                                                 time_width=16))
-    save_checkpoint(path, model, 'cosine', 0.5, {'steps': seed})
+    save_checkpoint(path, model, 'cosine', (-0.5, 0.5), {'steps': seed})
     return path
 
 

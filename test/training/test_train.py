@@ -8,6 +8,7 @@ import torch
 from training import train
 from training.config import DEFAULT, read_config
 from training.engine.protocols import FOLDER
+from training.runs import locked
 import yaml
 
 
@@ -57,7 +58,7 @@ def test_a_stopped_run_resumes(config, tmp_path):
 def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder = tmp_path / 'run'
     folder.mkdir()
-    with train.locked(folder):
+    with locked(folder):
         assert train.main(['--run', str(folder), '--config', str(config)]) == 2
     assert f'{folder}: another process trains there' in caplog.text
     assert not (folder / 'state.pt').exists()
@@ -80,14 +81,6 @@ def test_scenes_are_shared_out_by_weight_to_the_last_one():
     shares = train.shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
     assert sum(shares.values()) == 25
     assert shares == {'mixed': 11, 'fruit': 7, 'bin': 4, 'close': 3}  # 10.4, 7.3, 4.2, 3.1
-
-
-def test_the_average_follows_at_its_pace():
-    mean, now = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
-    torch.nn.init.constant_(mean.weight, 0.0)
-    torch.nn.init.constant_(now.weight, 1.0)
-    train.update_average(mean, now, decay=0.75)
-    assert mean.weight.item() == 0.25
 
 
 def test_missing_cutouts_are_named(tmp_path, caplog):

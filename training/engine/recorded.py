@@ -21,11 +21,11 @@ class RecordedScenes:
     """
     Scenes of amodal COCO sets, turned and mirrored at random, seen through a random camera.
 
-    Draw i of a seed is always the same. An image is kept as uint8, its masks as one int32 a pixel.
+    Or, where the pictures are not to be `changed`, as they are. Draw i of a seed is always the same. An image is kept as uint8, its masks as one int32 a pixel.
     """
 
     def __init__(self, paths: Sequence[Path], side: int = 128, device: str = 'cpu', seed: int = 0,
-                 ) -> None:
+                 changed: bool = True) -> None:
         """
         Read the annotation files and scale every scene to `side`.
 
@@ -33,6 +33,7 @@ class RecordedScenes:
         sets without scenes.
         """
         self.side, self.device, self.seed, self.next = side, torch.device(device), seed, 0
+        self.changed = changed
         pictures, bits, layers = [], [], []
         for path in paths:
             for sample in tqdm(samples(path), desc=path.parent.name, unit='scene', disable=None):
@@ -59,13 +60,13 @@ class RecordedScenes:
                                                    device=self.device))
         self.next += batch
         chosen = draw.integers((), 0, len(self))
-        pose = draw.integers((), 0, 8)
+        pose = draw.integers((), 0, 8) * self.changed
         image = _posed(self._images[chosen].permute(0, 3, 1, 2).float() / 255, pose)
         layers = self._layers[chosen]
         layers = layers[:, :int((layers > 0).sum(dim=1).max())]
         bits = _posed(self._bits[chosen][:, None], pose)
         masks = (bits >> torch.arange(layers.shape[1], device=self.device)[:, None, None]) & 1 > 0
-        return Scenes(developed(image, draw), masks, layers)
+        return Scenes(developed(image, draw) if self.changed else image, masks, layers)
 
 
 def _packed(sample: Sample, side: int) -> NDArray[np.int32]:

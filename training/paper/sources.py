@@ -1,0 +1,64 @@
+"""Where the paper's system takes its scenes: data sets in amodal COCO, or a protocol's scenes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from training.config import read_config
+from training.engine.compositor import Compositor
+from training.engine.protocols import read_protocol
+from training.engine.recorded import RecordedScenes
+from training.engine.scenes import Scenes
+from training.engine.sources import sources_of
+from training.paper.batches import SceneSource
+
+PROBE = 1000  # composed scenes from which N_max and Area_min are taken
+PART = 100  # of them at a time
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Alg. 2's N_max and Area_min: the most layers and the smallest object of the training data."""
+
+    max_layers: int
+    min_area: int
+
+
+def open_source(coco: Sequence[Path], protocol: str, cutouts: Sequence[Path], size: int, seed: int,
+                device: str) -> SceneSource:
+    """
+    Return the data sets' scenes as they are, or those of a protocol, held-out objects left out.
+
+    Raises ValueError or DatasetError, naming the file, for what cannot be read.
+    """
+    if coco:
+        return RecordedScenes(coco, size, device, seed, changed=False)
+    held = read_config()
+    given = read_protocol(protocol)
+    sources, weights = sources_of(cutouts, given, held.held_classes, held.held_varieties,
+                                  seed=seed)
+    return Compositor(sources, weights, given, size, device, seed)
+
+
+def rules_of(source: SceneSource, size: int) -> Rules:
+    """Return the rules that the training data give: of a data set all, of a protocol a sample."""
+    total = len(source) if isinstance(source, RecordedScenes) else PROBE
+    source.next, deepest, smallest = 0, 1, size * size
+    for first in range(0, total, PART):
+        scenes = source.scenes(min(PART, total - first))
+        deepest = max(deepest, int(scenes.layers.max()))
+        smallest = min(smallest, _smallest(scenes, size))
+    return Rules(deepest, smallest)
+
+
+def _smallest(scenes: Scenes, size: int) -> int:
+    scale = (size / scenes.masks.shape[-1]) ** 2
+    areas = scenes.masks.flatten(2).sum(dim=2)[scenes.layers > 0]
+    return max(1, round(float(areas.min()) * scale)) if len(areas) else size * size
+
+
+def generator_of(seed: int, step: int, rank: int, device: str) -> torch.Generator:
+    """Return the generator of one step of one process: nothing needs to be saved to resume it."""
+    number = (seed * 1_000_003 + step) * 4099 + rank
+    return torch.Generator(device).manual_seed(number % (1 << 62))

@@ -1,0 +1,249 @@
+"""
+Train the paper's system (Alg. 1) on a data set in amodal COCO, or on a protocol's scenes.
+
+    python -m training.paper.train --preset paper --coco TRAIN/annotations.json --run runs/paper
+    python -m training.paper.train --preset paper_16 --protocol fruit --cutouts fruit.npz \
+        --run runs/paper16
+    torchrun --nproc-per-node 8 -m training.paper.train ...      # data-parallel
+
+`--layer N` trains the comparison without cumulative mask instead, one network a layer (DIS,
+Sec. 5.5). A run that is stopped or killed at any moment goes on when started again with the same
+`--run` and ends with the same weights, bit by bit, as if it had not been.
+"""
+
+import argparse
+from collections.abc import Sequence
+import copy
+from dataclasses import asdict, replace
+import logging
+import math
+from pathlib import Path
+import signal
+import time
+
+from PIL import Image
+from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
+from seq_amodal_ros.denoisers.prediction import predictor
+from seq_amodal_ros.diffusion.samplers import dpm
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
+import torch
+from torch import nn, Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_for, SceneSource
+from training.paper.config import PaperConfig, read_preset
+from training.paper.objective import loss_of
+from training.paper.processes import Processes
+from training.paper.sources import generator_of, open_source, Rules, rules_of
+from training.runs import locked, read_state, update_average, write_state
+
+log = logging.getLogger('training')
+SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
+DRAWN, DRAWN_STEPS = 8, 20  # samples of a picture, and sampling steps for it
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on; the message names step and batch."""
+
+
+class PaperRun:
+    """A run in a folder: network, average, optimiser and step; saved and resumed whole."""
+
+    def __init__(self, folder: Path, config: PaperConfig, layer: int | None,
+                 processes: Processes) -> None:
+        """
+        Resume the run that `folder` holds, or begin one.
+
+        Raises ValueError, naming folder and settings, if it was begun with others.
+        """
+        torch.manual_seed(config.seed)
+        self.folder, self.config, self.layer, self.step = folder, config, layer, 0
+        self.processes, self.state = processes, folder / 'state.pt'
+        self.model = ConcatUNet(config.network()).to(processes.device)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate,
+                                           weight_decay=config.weight_decay)
+        self.identity = {'layer': layer, **asdict(config)}
+        del self.identity['steps']  # a run may be made longer
+        saved = read_state(self.state)
+        if saved is not None:
+            self._restore(saved)
+
+    def _restore(self, saved: dict) -> None:
+        changed = [key for key, value in self.identity.items() if saved['identity'][key] != value]
+        if changed:
+            raise ValueError(f'{self.folder}: begun with other values of {", ".join(changed)}; '
+                             'give those, or another --run')
+        self.model.load_state_dict(saved['model'])
+        self.average.load_state_dict(saved['average'])
+        self.optimiser.load_state_dict(saved['optimiser'])
+        self.step = saved['step']
+        log.info('resumed %s at step %d', self.folder, self.step)
+
+    def save(self, facts: dict) -> None:
+        """Write the state and export the averaged weights; never half a file."""
+        write_state(self.state, {
+            'model': self.model.state_dict(), 'average': self.average.state_dict(),
+            'optimiser': self.optimiser.state_dict(), 'step': self.step,
+            'identity': self.identity})
+        save_checkpoint(self.folder / 'weights.safetensors', self.average, self.config.schedule,
+                        self.config.mask_values, {**facts, 'steps': self.step})
+
+
+def batch_of(run: PaperRun, source: SceneSource, step: int) -> tuple[Batch, torch.Generator]:
+    """Return a step's samples for this process, and the generator of their noise."""
+    config, processes = run.config, run.processes
+    count = config.batch // processes.count
+    first = (step * processes.count + processes.rank) * scenes_for(count, run.layer)
+    drawn = generator_of(config.seed, step, processes.rank, 'cpu')
+    if run.layer is None:
+        batch = cumulative_batch(source, first, count, config.mask_size, config.cumulative_noise,
+                                 drawn)
+    else:
+        batch = layer_batch(source, first, count, config.mask_size, run.layer)
+    return batch, generator_of(config.seed, step, processes.rank, processes.device.type)
+
+
+def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> None:
+    """Walk the remaining steps, at most `minutes` of them."""
+    config, processes = run.config, run.processes
+    alpha_bar = SCHEDULES[config.schedule]().to(processes.device)
+    network = processes.parallel(run.model)
+    writer = SummaryWriter(str(run.folder)) if processes.leads else None
+    began = time.monotonic()
+    bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5,
+               disable=None if processes.leads else True)
+    try:
+        while run.step < config.steps and not processes.any(
+                time.monotonic() - began > 60 * minutes):
+            loss = advance(run, network, source, alpha_bar)
+            bar.update()
+            if writer is not None and run.step % 20 == 0:
+                writer.add_scalar('loss', loss, run.step)
+                bar.set_postfix(loss=f'{loss:.4f}')
+            if writer is not None and run.step % DRAW_EVERY == 0:
+                draw(run, source, alpha_bar, writer)
+            if writer is not None and run.step % SAVE_EVERY == 0:
+                run.save(facts)
+    finally:
+        bar.close()
+        if writer is not None:
+            writer.close()
+    if processes.leads:
+        run.save(facts)
+
+
+def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: Tensor) -> float:
+    """Take one step; return its loss. Raises TrainingError, naming the batch, if it is not finite."""
+    config, processes = run.config, run.processes
+    run.model.train()
+    batch, generator = batch_of(run, source, run.step)
+    for group in run.optimiser.param_groups:
+        group['lr'] = config.learning_rate * min(1.0, (run.step + 1) / (config.warmup + 1))
+    with torch.autocast(processes.device.type, torch.bfloat16,
+                        enabled=config.precision == 'bfloat16'):
+        loss = loss_of(network, batch, alpha_bar, config.mask_values, config.vlb_weight, generator)
+    if processes.any(not math.isfinite(loss.item())):
+        last = source.next
+        first = last - scenes_for(len(batch.target), run.layer)
+        raise TrainingError(
+            f'{run.folder}: loss {loss.item()} at step {run.step + 1}, process {processes.rank}, '
+            f'scenes {first} to {last - 1} of seed {config.seed}; the last saved state is kept: '
+            'lower learning_rate or take precision float32, in another --run')
+    run.optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimiser.step()
+    run.step += 1
+    update_average(run.average, run.model, min(config.ema, run.step / (run.step + 10)))
+    return loss.item()
+
+
+@torch.no_grad()
+def draw(run: PaperRun, source: SceneSource, alpha_bar: Tensor, writer: SummaryWriter) -> None:
+    """Draw image, cumulative mask, true and sampled mask of the first step's samples."""
+    batch, generator = batch_of(run, source, 0)
+    image, cumulative, target = (part[:DRAWN] for part in (batch.image, batch.cumulative,
+                                                           batch.target))
+    predict = predictor(run.average, run.average.encode(image), cumulative, alpha_bar,
+                        run.config.mask_values)
+    noise = torch.randn(target.shape, generator=generator, device=target.device)
+    low, high = run.config.mask_values
+    sampled = (dpm(predict, noise, alpha_bar, DRAWN_STEPS) - low) / (high - low)
+    rows = [image, *(mask.expand_as(image) for mask in (cumulative, target, sampled))]
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).clamp(0, 1)
+    writer.add_image('samples', sheet, run.step)
+    folder = run.folder / 'samples'
+    folder.mkdir(exist_ok=True)
+    pixels = (sheet.permute(1, 2, 0) * 255).byte().cpu().numpy()
+    Image.fromarray(pixels).save(folder / f'step_{run.step:06d}.png')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--preset', default='paper', help='name or path of a .yaml file')
+    parser.add_argument('--run', type=Path, required=True, help='folder, made or resumed')
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument('--coco', type=Path, nargs='+', default=[], metavar='JSON',
+                      help='data sets in amodal COCO')
+    data.add_argument('--protocol', default='', help='compose scenes of this protocol instead')
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='what --protocol composes from')
+    parser.add_argument('--layer', type=int, help='train DIS for this layer')
+    parser.add_argument('--steps', type=int, help="instead of the preset's")
+    parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    return parser
+
+
+def _prepared(given: argparse.Namespace, processes: Processes,
+              ) -> tuple[PaperRun, SceneSource, Rules]:
+    config = read_preset(given.preset)
+    if given.steps is not None:
+        config = replace(config, steps=given.steps)
+    if given.layer is not None:
+        if given.layer < 1:
+            raise ValueError(f'--layer counts from 1, got {given.layer}')
+        config = replace(config, cumulative=False)
+    if config.batch % processes.count:
+        raise ValueError(f'a batch of {config.batch} cannot be shared out evenly among '
+                         f'{processes.count} processes; change batch, or their number')
+    source = open_source(given.coco, given.protocol, given.cutouts, config.mask_size, config.seed,
+                         str(processes.device))
+    rules = rules_of(source, config.mask_size)
+    given.run.mkdir(parents=True, exist_ok=True)
+    return PaperRun(given.run, config, given.layer, processes), source, rules
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Processes(given.device) as processes:
+        try:
+            run, source, rules = _prepared(given, processes)
+            lock = locked(given.run) if processes.leads else None
+        except (ValueError, OSError) as error:
+            log.error('%s', error)
+            return 2
+        facts = {'config': asdict(run.config), 'layer': given.layer, 'rules': asdict(rules),
+                 'data': [str(path) for path in given.coco] or given.protocol,
+                 'device': str(processes.device), 'processes': processes.count}
+        try:
+            train(run, source, given.minutes, facts)
+        except TrainingError as error:
+            log.error('%s', error)
+            return 1
+        except KeyboardInterrupt:
+            log.info('stopped at step %d; the same command goes on from the last saved state',
+                     run.step)
+        finally:
+            if lock is not None:
+                lock.close()
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
