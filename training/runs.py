@@ -16,7 +16,7 @@ def locked(folder: Path) -> TextIO:
     except BlockingIOError as error:
         lock.close()
         raise ValueError(f'{folder}: another process trains there; stop it, or give another '
-                         '--run') from error
+                         'folder') from error
     return lock
 
 

@@ -43,9 +43,9 @@ class ConcatUNetConfig:
         """Raise ValueError, naming the setting, for sizes that no such network has."""
         for name in ('multipliers', 'image_values', 'cumulative_values'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        scale = 1 << (len(self.multipliers) - 1)
         if not 1 <= len(self.multipliers) <= 6 or any(not 1 <= m <= 8 for m in self.multipliers):
             raise ValueError(f'multipliers must be 1 to 6 of 1 to 8, got {self.multipliers}')
+        scale = 1 << (len(self.multipliers) - 1)
         if self.mask_size % scale or not 16 <= self.mask_size <= 512:
             raise ValueError(f'mask_size must be a multiple of {scale} in 16 to 512, '
                              f'got {self.mask_size}')

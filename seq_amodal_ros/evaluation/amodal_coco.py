@@ -8,7 +8,7 @@ Amodal COCO: COCO's layout with visible masks, occluders and layers.
 Layers that are not given follow from occluded_by by Eq. 2.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import json
 import os
@@ -61,25 +61,67 @@ def load_image(path: Path) -> NDArray[np.uint8]:
 
 def read_amodal_coco(path: Path) -> list[tuple[dict, list[dict]]]:
     """Return each image entry with its annotations; raises DatasetError for a malformed file."""
+    images, faults = read_entries(path)
+    if faults:
+        raise DatasetError(faults[0])
+    return images
+
+
+def read_entries(path: Path) -> tuple[list[tuple[dict, list[dict]]], list[str]]:
+    """
+    Return each sound image entry with its annotations, and what is wrong with the others.
+
+    An image is sound if it and its annotations have the keys that every COCO file has, and no id
+    comes twice. Raises DatasetError if the file is not COCO at all.
+    """
     try:
         if path.stat().st_size > MAX_FILE:
             raise DatasetError(f'{path}: larger than {MAX_FILE >> 30} GiB')
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f'{path}: cannot be read as JSON ({error})') from error
-    images, annotations = (_entries(path, content, key) for key in ('images', 'annotations'))
-    by_image: dict[int, list[dict]] = {}
-    for image in images:
-        _require(path, f'image {image.get("id")}', image,
-                 {'id': int, 'file_name': str, 'height': int, 'width': int})
-        by_image[image['id']] = []
-    for annotation in annotations:
-        name = f'annotation {annotation.get("id")}'
-        _require(path, name, annotation, {'id': int, 'image_id': int})
-        if annotation['image_id'] not in by_image:
-            raise DatasetError(f'{path}: {name}: unknown image_id {annotation["image_id"]}')
-        by_image[annotation['image_id']].append(annotation)
-    return [(image, by_image[image['id']]) for image in images]
+    by_image, faults = _by_image(path, _entries(path, content, 'images'))
+    return _with_annotations(path, _entries(path, content, 'annotations'), by_image, faults)
+
+
+def image_size(path: Path, image: dict) -> tuple[int, int]:
+    """Return an image entry's height and width; raises DatasetError if they cannot be."""
+    height, width = image['height'], image['width']
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise DatasetError(f'{path}: image {image["id"]}: size {width}x{height} is not '
+                           f'1 to {MAX_PIXELS} pixels')
+    return height, width
+
+
+def read_mask(given: Any, height: int, width: int, name: str, key: str) -> NDArray[np.bool_]:
+    """
+    Return a mask bool [height, width] that is given as RLE or polygons under `key`.
+
+    Raises DatasetError, with `name` (file and annotation) and `key`, for anything else, for RLE of
+    another size, and for a point more than a pixel outside of the image.
+    """
+    try:
+        if isinstance(given, list):
+            polygons = _polygons(given)
+            _check_range(polygons, height, width, f'{name}: {key}')
+            rle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+        else:
+            size, counts = list(given['size']), given['counts']
+            if size != [height, width]:
+                raise DatasetError(f'{name}: {key}: mask is {size[1]}x{size[0]}, the image is '
+                                   f'{width}x{height}')
+            counts = counts if isinstance(counts, list) else counts.encode('ascii')
+            total = _span(counts)
+            if total != height * width:
+                raise DatasetError(f'{name}: {key}: RLE of {total} pixels, the image has '
+                                   f'{height * width}')
+            rle = (coco_mask.frPyObjects({'size': size, 'counts': counts}, height, width)
+                   if isinstance(counts, list) else {'size': size, 'counts': counts})
+        return coco_mask.decode(rle).astype(bool)
+    except DatasetError:
+        raise
+    except (TypeError, LookupError, ValueError, AttributeError, OverflowError) as error:
+        raise DatasetError(f'{name}: {key} is neither RLE nor polygons ({error})') from error
 
 
 def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
@@ -87,20 +129,43 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
     Yield the samples of an amodal COCO file, one at a time.
 
     Raises DatasetError, naming file and annotation, for an occlusion cycle, an unknown id, a mask
-    whose size is not the image's, an empty mask, a layer that contradicts the occluders, or a
-    missing picture.
+    whose size is not the image's, a polygon that leaves the image, an empty mask, a layer that
+    contradicts the occluders, an id that comes twice, or a missing picture.
     """
     for image, annotations in read_amodal_coco(path)[:limit]:
-        height, width = image['height'], image['width']
-        if not 0 < height * width <= MAX_PIXELS:
-            raise DatasetError(f'{path}: image {image["id"]}: size {width}x{height} is not '
-                               f'1 to {MAX_PIXELS} pixels')
+        height, width = image_size(path, image)
         picture = path.parent / image['file_name']
         if not picture.is_file():
             raise DatasetError(f'{path}: image {image["id"]}: no file {picture}')
         masks = [_mask(path, annotation, height, width) for annotation in annotations]
         yield Sample(picture, np.array(masks, bool).reshape(len(masks), height, width),
                      _layers(path, annotations))
+
+
+def read_occluders(path: Path, ids: Sequence[int], occluded_by: Sequence[Any], key: str,
+                   ) -> NDArray[np.bool_]:
+    """
+    Return Z of Eq. 1, bool [N, N], of N annotations and the ids that each gives under `key`.
+
+    Raises DatasetError, naming file and annotation, for what is no list of ids of the same image,
+    and for an occlusion cycle.
+    """
+    index = {number: i for i, number in enumerate(ids)}
+    z = np.zeros((len(ids), len(ids)), bool)
+    for i, given in enumerate(occluded_by):
+        name = f'{path}: annotation {ids[i]}: {key}'
+        if not isinstance(given, list) or not all(isinstance(item, int) for item in given):
+            raise DatasetError(f'{name} must be a list of annotation ids, got {given!r}')
+        for occluder in given:
+            if occluder not in index:
+                raise DatasetError(f'{name} names {occluder}, which is no annotation of its image')
+            z[i, index[occluder]] = True
+    try:
+        occlusion_layers(z)
+    except OcclusionCycleError as error:
+        names = ', '.join(f'object {i} is annotation {number}' for number, i in index.items())
+        raise DatasetError(f'{path}: {key}: {error} ({names})') from error
+    return z
 
 
 def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
@@ -113,27 +178,46 @@ def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
             'area': int(np.count_nonzero(mask))}
 
 
+def scene_entries(file_name: str, scene: LayeredScene, image_id: int, first: int,
+                  ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a scene as image entry and annotations, whose ids are `first` + the objects' ids."""
+    image = {'id': image_id, 'file_name': file_name, 'height': scene.height, 'width': scene.width}
+    return image, [
+        annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item), item.layer,
+                      item.box, [first + i for i in item.occluders]) for item in scene.objects]
+
+
 def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene]) -> None:
     """Write scenes by their picture's file name (relative to `path`); never half a file."""
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
-        images.append({'id': image_id, 'file_name': file_name, 'height': scene.height,
-                       'width': scene.width})
-        first = len(annotations)
-        annotations += [
-            annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item),
-                          item.layer, item.box, [first + i for i in item.occluders])
-            for item in scene.objects]
-    content = {'images': images, 'annotations': annotations,
-               'categories': [{'id': 1, 'name': 'object'}]}
+    write_entries(path, _numbered(scenes))
+
+
+def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> None:
+    """Write images with their annotations, one after the other; never half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.{os.getpid()}')
+    images: list[dict] = []
     try:
-        part.write_text(json.dumps(content))
+        with part.open('w') as stream:
+            stream.write('{"annotations": [')
+            comma = ''
+            for image, annotations in entries:
+                images.append(image)
+                for annotation in annotations:
+                    stream.write(comma + json.dumps(annotation))
+                    comma = ',\n'
+            stream.write(f'], "images": {json.dumps(images)}, '
+                         '"categories": [{"id": 1, "name": "object"}]}')
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _numbered(scenes: Mapping[str, LayeredScene]) -> Iterator[tuple[dict, list[dict]]]:
+    first = 0
+    for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
+        yield scene_entries(file_name, scene, image_id, first)
+        first += len(scene.objects)
 
 
 def _entries(path: Path, content: Any, key: str) -> list[dict]:
@@ -143,10 +227,52 @@ def _entries(path: Path, content: Any, key: str) -> list[dict]:
     return entries
 
 
-def _require(path: Path, name: str, entry: dict, kinds: dict[str, type]) -> None:
+def _by_image(path: Path, images: list[dict]) -> tuple[dict[int, dict | None], list[str]]:
+    """Return the image entries by their id, None for those that cannot be used, and why."""
+    found: dict[int, dict | None] = {}
+    faults = []
+    for image in images:
+        number, name = image.get('id'), f'{path}: image {image.get("id")}'
+        fault = _lacking(name, image, {'id': int, 'file_name': str, 'height': int, 'width': int})
+        if not fault and number in found:
+            fault = f'{name}: another image has the same id'
+        if fault:
+            faults.append(fault)
+        if isinstance(number, int):
+            found[number] = None if fault else image
+    return found, faults
+
+
+def _with_annotations(path: Path, annotations: list[dict], images: dict[int, dict | None],
+                      faults: list[str]) -> tuple[list[tuple[dict, list[dict]]], list[str]]:
+    """Return the images that are left with their annotations, and all faults."""
+    owned: dict[int, list[dict]] = {number: [] for number in images}
+    owner: dict[int, int] = {}
+    bad = {number for number, image in images.items() if image is None}
+    for annotation in annotations:
+        number, name = annotation.get('image_id'), f'{path}: annotation {annotation.get("id")}'
+        fault = _lacking(name, annotation, {'id': int, 'image_id': int})
+        if not fault and number not in owned:
+            fault = f'{name}: unknown image_id {number}'
+        elif not fault and annotation['id'] in owner:
+            fault = f'{name}: another annotation has the same id'
+            bad.add(owner[annotation['id']])
+        if fault:
+            faults.append(fault)
+            bad |= {number} if isinstance(number, int) else set()
+        else:
+            owner[annotation['id']] = annotation['image_id']
+            owned[annotation['image_id']].append(annotation)
+    return [(image, owned[number]) for number, image in images.items()
+            if image is not None and number not in bad], faults
+
+
+def _lacking(name: str, entry: dict, kinds: dict[str, type]) -> str:
+    """Return what is wrong with an entry's keys, or nothing."""
     for key, kind in kinds.items():
         if not isinstance(entry.get(key), kind):
-            raise DatasetError(f'{path}: {name}: {key!r} is missing or not {kind.__name__}')
+            return f'{name}: {key!r} is missing or not {kind.__name__}'
+    return ''
 
 
 def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
@@ -156,26 +282,46 @@ def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
 
 def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.bool_]:
     name = f'{path}: annotation {annotation["id"]}'
-    given: Any = annotation.get('segmentation')
-    try:
-        if isinstance(given, list):
-            rle = coco_mask.merge(coco_mask.frPyObjects(_polygons(given), height, width))
-        else:
-            size = given['size']
-            if list(size) != [height, width]:
-                raise DatasetError(f'{name}: mask is {size[1]}x{size[0]}, the image is '
-                                   f'{width}x{height}')
-            counts = given['counts']
-            rle = (coco_mask.frPyObjects(given, height, width) if isinstance(counts, list)
-                   else {'size': [height, width], 'counts': counts.encode('ascii')})
-        mask = coco_mask.decode(rle).astype(bool)
-    except DatasetError:
-        raise
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
-        raise DatasetError(f'{name}: segmentation is neither RLE nor polygons ({error})') from error
+    mask = read_mask(annotation.get('segmentation'), height, width, name, 'segmentation')
     if not mask.any():
         raise DatasetError(f'{name}: its amodal mask is empty')
     return mask
+
+
+def _span(counts: list | bytes) -> int:
+    """
+    Return how many pixels an RLE spans; raises ValueError for a run of negative length.
+
+    pycocotools does not ask, and hands out memory as it finds it where a run is missing.
+    Compressed, a run is a number of base 32, the lowest digit first, 48 added to each and 32 to
+    all but the last; from the fourth run on, it is the difference to the run before the last.
+    """
+    if isinstance(counts, list):
+        if not all(type(run) is int and run >= 0 for run in counts):
+            raise ValueError('counts must be whole numbers from 0 up')
+        return sum(counts)
+    digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(digits < 32)
+    if not len(ends) or ends[-1] != len(digits) - 1 or digits.min() < 0 or digits.max() > 63:
+        raise ValueError('counts are cut off or hold other characters')
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if (ends - starts).max() > 7:
+        raise ValueError('counts hold a number that is too large')
+    place = 5 * (np.arange(len(digits)) - np.repeat(starts, ends - starts + 1))
+    runs = np.add.reduceat((digits & 31) << place, starts)
+    runs -= np.where(digits[ends] & 16, 32 << place[ends], 0)  # the sign
+    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
+    if runs.min() < 0:
+        raise ValueError('counts hold a negative run')
+    return int(runs.sum())
+
+
+def _check_range(polygons: list[list[float]], height: int, width: int, name: str) -> None:
+    for polygon in polygons:
+        for x, y in zip(polygon[::2], polygon[1::2]):
+            if not (-1 <= x <= width + 1 and -1 <= y <= height + 1):
+                raise DatasetError(f'{name}: point ({x:g}, {y:g}) lies outside of the image, '
+                                   f'which is {width}x{height}')
 
 
 def _polygons(given: list) -> list[list[float]]:
@@ -188,20 +334,9 @@ def _polygons(given: list) -> list[list[float]]:
 
 def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:
     """Return the given layers, checked against the occluders; else Eq. 2 of the occluders."""
-    index = {annotation['id']: i for i, annotation in enumerate(annotations)}
-    z = np.zeros((len(index), len(index)), bool)
-    for i, annotation in enumerate(annotations):
-        for occluder in annotation.get('occluded_by', ()):
-            if occluder not in index:
-                raise DatasetError(f'{path}: annotation {annotation["id"]}: occluded_by names '
-                                   f'{occluder}, which is no annotation of its image')
-            z[i, index[occluder]] = True
-    try:
-        layers = occlusion_layers(z)
-    except OcclusionCycleError as error:
-        names = ', '.join(f'object {i} is annotation {a["id"]}' for a, i in
-                          zip(annotations, index.values()))
-        raise DatasetError(f'{path}: {error} ({names})') from error
+    layers = occlusion_layers(read_occluders(
+        path, [annotation['id'] for annotation in annotations],
+        [annotation.get('occluded_by', []) for annotation in annotations], 'occluded_by'))
     for i, annotation in enumerate(annotations):
         layer = annotation.get('layer', layers[i])
         if 'occluded_by' in annotation and layer != layers[i]:

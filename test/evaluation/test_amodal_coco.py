@@ -8,6 +8,7 @@ import pytest
 from seq_amodal_ros.evaluation.amodal_coco import (
     DatasetError,
     load_image,
+    read_entries,
     samples,
     write_amodal_coco,
 )
@@ -56,11 +57,23 @@ def test_polygons_are_read(dataset):
 @pytest.mark.parametrize('change, reason', [
     (lambda c: c.pop('images'), "'images' must be a list"),
     (lambda c: c['images'][0].pop('height'), "image 1: 'height' is missing"),
-    (lambda c: c['images'][0].update(height=11), 'annotation 1: mask is 12x10, the image is 12x11'),
+    (lambda c: c['images'][0].update(height=-10, width=-12), 'image 1: size -12x-10 is not'),
+    (lambda c: c['images'].append(c['images'][0]), 'image 1: another image has the same id'),
+    (lambda c: c['images'][0].update(height=11),
+     'annotation 1: segmentation: mask is 12x10, the image is 12x11'),
     (lambda c: c['images'][0].update(file_name='b.png'), 'image 1: no file .*b.png'),
     (lambda c: c['annotations'][1].update(image_id=9), 'annotation 2: unknown image_id 9'),
+    (lambda c: c['annotations'][1].update(id=1), 'annotation 1: another annotation has the same'),
     (lambda c: c['annotations'][0].update(segmentation=7), 'annotation 1: segmentation is neither'),
     (lambda c: c['annotations'][0].update(segmentation=[[1, 1, 2]]), 'three or more points'),
+    (lambda c: c['annotations'][0].update(segmentation=[[1, 1, 2, 1, 2, 11.5]]),
+     r'annotation 1: segmentation: point \(2, 11.5\) lies outside of the image, which is 12x10'),
+    (lambda c: c['annotations'][0]['segmentation'].update(counts=[60, 59]),
+     'annotation 1: segmentation: RLE of 119 pixels, the image has 120'),
+    (lambda c: c['annotations'][0]['segmentation'].update(counts=[-5, 125]), 'from 0 up'),
+    (lambda c: c['annotations'][0]['segmentation'].update(counts=''), 'counts are cut off'),
+    (lambda c: c['annotations'][0]['segmentation'].update(counts='PPPPPPPPP1'), 'too large'),
+    (lambda c: c['annotations'][0].update(occluded_by=2), 'occluded_by must be a list of .* ids'),
     (lambda c: c['annotations'][0].update(occluded_by=[2]), 'occlusion cycle: .*annotation 2'),
     (lambda c: c['annotations'][1].update(occluded_by=[7]), 'annotation 2: occluded_by names 7'),
     (lambda c: c['annotations'][1].update(layer=3), 'annotation 2: layer 3 contradicts'),
@@ -69,6 +82,19 @@ def test_what_is_wrong_is_said_with_file_and_annotation(dataset, change, reason)
     edit(dataset, change)
     with pytest.raises(DatasetError, match=rf'annotations\.json: .*{reason}'):
         list(samples(dataset))
+
+
+def test_sound_images_are_told_from_those_that_cannot_be_used(dataset):
+    def add_images(content):
+        content['images'] += [{'id': 2, 'file_name': 'b.png', 'height': 10, 'width': 12},
+                              {'id': 3, 'file_name': 'c.png', 'height': 10}]
+        content['annotations'] += [{'id': 7, 'image_id': 2}, {'id': 7, 'image_id': 2},
+                                   {'id': 8, 'image_id': 3}]
+    edit(dataset, add_images)
+    images, faults = read_entries(dataset)
+    assert [(image['id'], len(annotations)) for image, annotations in images] == [(1, 2)]
+    assert [fault.split(': ', 1)[1] for fault in faults] == [
+        "image 3: 'width' is missing or not int", 'annotation 7: another annotation has the same id']
 
 
 def test_truncated_json_is_named(dataset):

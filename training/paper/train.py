@@ -1,14 +1,14 @@
 """
 Train the paper's system (Alg. 1) on a data set in amodal COCO, or on a protocol's scenes.
 
-    python -m training.paper.train --preset paper --coco TRAIN/annotations.json --run runs/paper
+    python -m training.paper.train --preset paper --coco TRAIN/annotations.json --out runs/paper
     python -m training.paper.train --preset paper_16 --protocol fruit --cutouts fruit.npz \
-        --run runs/paper16
+        --out runs/paper16
     torchrun --nproc-per-node 8 -m training.paper.train ...      # data-parallel
 
 `--layer N` trains the comparison without cumulative mask instead, one network a layer (DIS,
 Sec. 5.5). A run that is stopped or killed at any moment goes on when started again with the same
-`--run` and ends with the same weights, bit by bit, as if it had not been.
+`--out` and ends with the same weights, bit by bit, as if it had not been.
 """
 
 import argparse
@@ -74,7 +74,7 @@ class PaperRun:
         changed = [key for key, value in self.identity.items() if saved['identity'][key] != value]
         if changed:
             raise ValueError(f'{self.folder}: begun with other values of {", ".join(changed)}; '
-                             'give those, or another --run')
+                             'give those, or another --out')
         self.model.load_state_dict(saved['model'])
         self.average.load_state_dict(saved['average'])
         self.optimiser.load_state_dict(saved['optimiser'])
@@ -113,7 +113,7 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
     writer = SummaryWriter(str(run.folder)) if processes.leads else None
     began = time.monotonic()
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5,
-               disable=None if processes.leads else True)
+               disable=not processes.leads)
     try:
         while run.step < config.steps and not processes.any(
                 time.monotonic() - began > 60 * minutes):
@@ -150,7 +150,7 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
         raise TrainingError(
             f'{run.folder}: loss {loss.item()} at step {run.step + 1}, process {processes.rank}, '
             f'scenes {first} to {last - 1} of seed {config.seed}; the last saved state is kept: '
-            'lower learning_rate or take precision float32, in another --run')
+            'lower learning_rate or take precision float32, in another --out')
     run.optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
@@ -183,7 +183,7 @@ def draw(run: PaperRun, source: SceneSource, alpha_bar: Tensor, writer: SummaryW
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--preset', default='paper', help='name or path of a .yaml file')
-    parser.add_argument('--run', type=Path, required=True, help='folder, made or resumed')
+    parser.add_argument('--out', type=Path, required=True, help='folder, made or resumed')
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument('--coco', type=Path, nargs='+', default=[], metavar='JSON',
                       help='data sets in amodal COCO')
@@ -212,8 +212,8 @@ def _prepared(given: argparse.Namespace, processes: Processes,
     source = open_source(given.coco, given.protocol, given.cutouts, config.mask_size, config.seed,
                          str(processes.device))
     rules = rules_of(source, config.mask_size)
-    given.run.mkdir(parents=True, exist_ok=True)
-    return PaperRun(given.run, config, given.layer, processes), source, rules
+    given.out.mkdir(parents=True, exist_ok=True)
+    return PaperRun(given.out, config, given.layer, processes), source, rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Processes(given.device) as processes:
         try:
             run, source, rules = _prepared(given, processes)
-            lock = locked(given.run) if processes.leads else None
+            lock = locked(given.out) if processes.leads else None
         except (ValueError, OSError) as error:
             log.error('%s', error)
             return 2

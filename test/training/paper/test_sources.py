@@ -1,0 +1,32 @@
+"""Scenes come from data sets or protocols; the stop rules come from the scenes."""
+
+from seq_amodal_ros.evaluation.amodal_coco import samples
+import torch
+from training.paper import sources
+
+
+def test_a_data_sets_scenes_are_served_as_they_are(composed):
+    path = composed / 'annotations.json'
+    source = sources.open_source([path], '', [], 64, 0, 'cpu')
+    scenes = source.scenes(20)
+    assert scenes.image.shape == (20, 3, 64, 64)
+    pictures = {picture.sum().item() for picture in source.scenes(200).image}
+    assert len(pictures) == len(list(samples(path)))  # neither turned nor seen by another camera
+
+
+def test_the_rules_are_those_of_the_data(composed):
+    path = composed / 'annotations.json'
+    rules = sources.rules_of(sources.open_source([path], '', [], 64, 0, 'cpu'), 64)
+    truth = list(samples(path))
+    assert rules.max_layers <= max(sample.layers.max() for sample in truth)
+    assert 1 <= rules.min_area < 64 * 64
+
+
+def test_the_smallest_object_gives_the_smallest_area(given):
+    assert sources.rules_of(given, 32) == sources.Rules(max_layers=3, min_area=144)
+
+
+def test_each_step_and_process_has_numbers_of_its_own():
+    drawn = {torch.rand(1, generator=sources.generator_of(0, step, rank, 'cpu')).item()
+             for step in range(50) for rank in range(4)}
+    assert len(drawn) == 200
