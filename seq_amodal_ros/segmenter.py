@@ -18,7 +18,13 @@ from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.scene import LayeredScene
-from seq_amodal_ros.sequential import Layer, segment_together, StopRules
+from seq_amodal_ros.sequential import (
+    Choose,
+    chosen_mask,
+    Layer,
+    segment_together,
+    StopRules,
+)
 import torch
 from torch import Tensor
 
@@ -123,7 +129,7 @@ class Segmenter:
 
     @torch.inference_mode()
     def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
-               ) -> list[list[Layer]]:
+               choose: Choose = chosen_mask) -> list[list[Layer]]:
         """
         Return Alg. 2's layers of each image on the denoiser's grid.
 
@@ -150,7 +156,7 @@ class Segmenter:
             return probability.reshape(len(numbers), k, size, size).float().cpu().numpy()
 
         rules = StopRules(settings.max_layers, settings.min_area)
-        return segment_together(sample, len(images), size, rules)
+        return segment_together(sample, len(images), size, rules, choose)
 
     def _encode(self, images: Sequence[NDArray[np.uint8]], k: int) -> tuple[Tensor, ...]:
         """Return the features of each image in the view of each hypothesis, [n k, ...] a level."""

@@ -18,6 +18,9 @@ SampleLayer = Callable[[Mask], Probability]
 SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], NDArray[np.float32]]
 """The same for many images: their numbers and bool [n, S, S] -> float32 [n, K, S, S]."""
 
+Choose = Callable[[Probability], Probability | None]
+"""K masks [K, S, S] -> the one that the layer keeps and the cumulative mask grows by."""
+
 
 @dataclass(frozen=True)
 class StopRules:
@@ -70,7 +73,20 @@ def representative(masks: NDArray[np.bool_]) -> int | None:
     return int(non_null[np.argmin(difference)])
 
 
-def layer_rounds(size: int, rules: StopRules) -> Generator[Mask, Probability, list[Layer]]:
+def chosen_mask(hypotheses: Probability) -> Probability | None:
+    """Return the representative of K masks [K, S, S], as Alg. 2 does; None if all are null."""
+    k = representative(hypotheses > 0.5)
+    return None if k is None else hypotheses[k]
+
+
+def mean_mask(hypotheses: Probability) -> Probability | None:
+    """Return the mean of the non-null ones of K masks instead: the rival in the paper's Tab. 2."""
+    non_null = (hypotheses > 0.5).any(axis=(1, 2))
+    return hypotheses[non_null].mean(axis=0) if non_null.any() else None
+
+
+def layer_rounds(size: int, rules: StopRules, choose: Choose = chosen_mask,
+                 ) -> Generator[Mask, Probability, list[Layer]]:
     """
     Walk Alg. 2: yield the cumulative mask, be sent K sampled masks, return the layers.
 
@@ -85,10 +101,10 @@ def layer_rounds(size: int, rules: StopRules) -> Generator[Mask, Probability, li
         if len(layers) == rules.max_layers:
             break
         hypotheses = yield cumulative
-        k = representative(hypotheses > 0.5)
-        if k is None:
+        chosen = choose(hypotheses)
+        if chosen is None:
             break
-        layer = Layer(hypotheses[k], hypotheses)
+        layer = Layer(chosen, hypotheses)
         if np.count_nonzero(layer.mask) < rules.min_area:
             break
         if layers and not (layer.mask & layers[-1].mask).any():
@@ -100,9 +116,9 @@ def layer_rounds(size: int, rules: StopRules) -> Generator[Mask, Probability, li
 
 
 def segment_together(sample: SampleLayers, count: int, size: int, rules: StopRules,
-                     ) -> list[list[Layer]]:
+                     choose: Choose = chosen_mask) -> list[list[Layer]]:
     """Return the layers of `count` images, each round sampled in one batch of those not ended."""
-    rounds = [layer_rounds(size, rules) for _ in range(count)]
+    rounds = [layer_rounds(size, rules, choose) for _ in range(count)]
     layers: list[list[Layer]] = [[] for _ in rounds]
     asking = {number: next(walk) for number, walk in enumerate(rounds)}
     while asking:

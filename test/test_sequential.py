@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from seq_amodal_ros.sequential import (
+    mean_mask,
     representative,
     segment_layers,
     segment_together,
@@ -125,3 +126,10 @@ def test_images_segmented_together_get_what_each_gets_alone():
     assert [[layer.mask.tolist() for layer in layers] for layers in together] == \
         [[layer.mask.tolist() for layer in layers] for layers in alone]
     assert asked == [[0, 1], [0, 1], [0], [0]]  # who has ended is not sampled any more
+
+
+def test_the_mean_mask_can_be_kept_instead():
+    rounds = [square(0, 0, 4), square(0, 0, 8), np.zeros((SIZE, SIZE), np.float32)]
+    layers = segment_together(lambda _, cumulative: np.array(
+        [rounds if not cumulative.any() else [0 * rounds[0]]]), 1, SIZE, StopRules(), mean_mask)
+    assert np.allclose(layers[0][0].chosen, (square(0, 0, 4) + square(0, 0, 8)) / 2)

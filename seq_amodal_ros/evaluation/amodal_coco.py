@@ -178,15 +178,6 @@ def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
             'area': int(np.count_nonzero(mask))}
 
 
-def scene_entries(file_name: str, scene: LayeredScene, image_id: int, first: int,
-                  ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a scene as image entry and annotations, whose ids are `first` + the objects' ids."""
-    image = {'id': image_id, 'file_name': file_name, 'height': scene.height, 'width': scene.width}
-    return image, [
-        annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item), item.layer,
-                      item.box, [first + i for i in item.occluders]) for item in scene.objects]
-
-
 def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene]) -> None:
     """Write scenes by their picture's file name (relative to `path`); never half a file."""
     write_entries(path, _numbered(scenes))
@@ -216,7 +207,11 @@ def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> Non
 def _numbered(scenes: Mapping[str, LayeredScene]) -> Iterator[tuple[dict, list[dict]]]:
     first = 0
     for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
-        yield scene_entries(file_name, scene, image_id, first)
+        yield ({'id': image_id, 'file_name': file_name, 'height': scene.height,
+                'width': scene.width},
+               [annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item),
+                              item.layer, item.box, [first + i for i in item.occluders])
+                for item in scene.objects])
         first += len(scene.objects)
 
 

@@ -192,6 +192,8 @@ def _parser() -> argparse.ArgumentParser:
                         help='what --protocol composes from')
     parser.add_argument('--layer', type=int, help='train DIS for this layer')
     parser.add_argument('--steps', type=int, help="instead of the preset's")
+    parser.add_argument('--cumulative-noise', type=float, metavar='SHARE',
+                        help="instead of the preset's (Sec. 5.4)")
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     return parser
@@ -202,6 +204,8 @@ def _prepared(given: argparse.Namespace, processes: Processes,
     config = read_preset(given.preset)
     if given.steps is not None:
         config = replace(config, steps=given.steps)
+    if given.cumulative_noise is not None:
+        config = replace(config, cumulative_noise=given.cumulative_noise)
     if given.layer is not None:
         if given.layer < 1:
             raise ValueError(f'--layer counts from 1, got {given.layer}')

@@ -1,0 +1,172 @@
+"""COCO-style annotations under foreign keys: masks and order by a key map; what a file holds."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.evaluation.amodal_coco import (
+    DatasetError,
+    image_size,
+    load_image,
+    read_entries,
+    read_mask,
+    read_occluders,
+)
+from training.datasets.keymap import DEPTHS, KeyMap, value_at
+from training.datasets.preprocess import (
+    crop_box,
+    Masks,
+    overlapping,
+    prepare,
+    Prepared,
+    shrink_image,
+    shrink_mask,
+)
+
+MAX_OBJECTS = 1000  # of an image
+MAX_NUMBER = 2 ** 53  # up to here, whole numbers stay apart as float64
+
+
+@dataclass(frozen=True)
+class Source:
+    """A COCO-style file, the folder of its pictures, and its key map."""
+
+    path: Path
+    images: Path
+    keys: KeyMap
+
+
+def read_scene(source: Source, image: dict, annotations: Sequence[dict]) -> Prepared | str:
+    """
+    Return an image entry and its annotations, preprocessed, or in words why it is left out.
+
+    Raises DatasetError, naming file, id and key, for what cannot be used. Of large masks only one
+    is held at a time.
+    """
+    keys, path = source.keys, source.path
+    height, width = image_size(path, image)
+    if len(annotations) > MAX_OBJECTS:
+        raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} annotations are more '
+                           f'than {MAX_OBJECTS}')
+    front = _front(source, annotations)
+    box = crop_box(height, width, keys.crop)
+    picture = _picture(source, image, (height, width))[box.slices]
+    kept, masks, visible = [], [], []
+    for i, annotation in enumerate(annotations):
+        mask = _amodal(source, annotation, height, width)[box.slices]
+        if mask.any():
+            kept.append(i)
+            masks.append(shrink_mask(mask, keys.size))
+            if keys.visible:
+                visible.append(shrink_mask(
+                    _visible(source, annotation, height, width)[box.slices], keys.size))
+    shape = (len(kept), keys.size, keys.size)
+    amodal, front = np.array(masks, bool).reshape(shape), front[np.ix_(kept, kept)]
+    if keys.order in DEPTHS:
+        _check_depths(source, [annotations[i] for i in kept], amodal, front)
+    return prepare(shrink_image(picture, keys.size), amodal,
+                   np.array(visible, bool).reshape(shape) if keys.visible else None, front, keys)
+
+
+def _picture(source: Source, image: dict, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    name = f'{source.path}: image {image["id"]}: file_name'
+    path = source.images / image['file_name']
+    if not path.is_file():
+        raise DatasetError(f'{name}: no file {path}; --images is the folder that it starts from')
+    try:
+        picture = load_image(path)
+    except DatasetError as error:
+        raise DatasetError(f'{name}: {error}') from error
+    if picture.shape[:2] != shape:
+        raise DatasetError(f'{name}: {path} is {picture.shape[1]}x{picture.shape[0]}, height and '
+                           f'width say {shape[1]}x{shape[0]}')
+    return picture
+
+
+def _value(source: Source, annotation: dict, setting: str, key: str) -> Any:
+    value = value_at(annotation, key)
+    if value is None:
+        raise DatasetError(
+            f'{source.path}: annotation {annotation["id"]}: key {key!r} ({setting} in '
+            f'{source.keys.name}) is missing; it has {", ".join(sorted(annotation))}; give --keys '
+            'a map of the keys that --describe prints')
+    return value
+
+
+def _amodal(source: Source, annotation: dict, height: int, width: int) -> Masks:
+    key, name = source.keys.amodal, f'{source.path}: annotation {annotation["id"]}'
+    mask = read_mask(_value(source, annotation, 'amodal', key), height, width, name, key)
+    if not mask.any():
+        raise DatasetError(f'{name}: {key}: its amodal mask is empty')
+    return mask
+
+
+def _visible(source: Source, annotation: dict, height: int, width: int) -> Masks:
+    key, name = source.keys.visible, f'{source.path}: annotation {annotation["id"]}'
+    given = _value(source, annotation, 'visible', key)
+    if given == []:  # no polygon: nothing shows
+        return np.zeros((height, width), bool)
+    return read_mask(given, height, width, name, key)
+
+
+def _front(source: Source, annotations: Sequence[dict]) -> Masks:
+    """Return who is in front of whom by the key map, bool [N, N]: [i, j] if j is before i."""
+    key, order = source.keys.order_key, source.keys.order
+    given = [_value(source, annotation, 'order_key', key) for annotation in annotations]
+    if order == 'occluded_by':
+        return read_occluders(source.path, [a['id'] for a in annotations], given, key)
+    for annotation, value in zip(annotations, given):
+        if type(value) not in (int, float) or not abs(value) < MAX_NUMBER:
+            raise DatasetError(f'{source.path}: annotation {annotation["id"]}: {key} must be a '
+                               f'number, got {value!r}')
+    numbers = np.array(given, np.float64) * (-1 if order == 'larger_nearer' else 1)
+    return numbers[None] < numbers[:, None]
+
+
+def _check_depths(source: Source, annotations: Sequence[dict], masks: Masks, front: Masks) -> None:
+    """Raise DatasetError if two objects overlap of which neither is nearer."""
+    unknown = np.argwhere(overlapping(masks) & ~front & ~front.T)
+    if len(unknown):
+        one, other = (annotations[i]['id'] for i in unknown[0][::-1])
+        key = source.keys.order_key
+        raise DatasetError(f'{source.path}: annotation {one}: {key} is the same as that of '
+                           f'annotation {other}, and they overlap: which one is in front?')
+
+
+def describe(path: Path) -> str:
+    """Return the keys of a COCO-style file's annotations, one a line, with an example's type."""
+    entries, faults = read_entries(path)
+    annotations = [annotation for _, owned in entries for annotation in owned]
+    count: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    for annotation in annotations:
+        for key, value in _flat(annotation):
+            count[key] += 1
+            example.setdefault(key, _kind(value))
+    lines = [f'{path}: {len(entries)} images, {len(annotations)} annotations, {len(faults)} faults',
+             *faults[:1]]
+    return '\n'.join(lines + [f'  {key}: {example[key]}, in {count[key]}' for key in count])
+
+
+def _flat(entry: dict, before: str = '', depth: int = 4) -> list[tuple[str, Any]]:
+    found = []
+    for key, value in entry.items():
+        if isinstance(value, dict) and 'counts' not in value and depth:
+            found += _flat(value, f'{before}{key}.', depth - 1)
+        else:
+            found.append((f'{before}{key}', value))
+    return found
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return f'RLE of size {value.get("size")}' if 'counts' in value else 'keys within keys'
+    if isinstance(value, list):
+        inner = sorted({type(item).__name__ for item in value}) or ['nothing']
+        what = 'polygons' if inner == ['list'] else f'list of {" and ".join(inner)}'
+        return f'{what}, {len(value)} long'
+    return f'{type(value).__name__}, such as {str(value)[:40]!r}' if value is not None else 'null'

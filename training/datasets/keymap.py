@@ -1,0 +1,81 @@
+"""Key maps: under which keys a data set's annotations hold masks and order, read from YAML."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from training.settings import read_settings
+
+FOLDER = Path(__file__).with_name('keymaps')
+DEPTHS = ('smaller_nearer', 'larger_nearer')
+ORDERS = ('occluded_by', 'layer', *DEPTHS)
+CROPS = ('none', 'left', 'centre')
+TEXTS = ('amodal', 'visible', 'order', 'order_key', 'crop')
+BOUNDS = {'size': (8, 512), 'min_visible': (1, 512 ** 2), 'max_layers': (1, 64)}
+
+
+@dataclass(frozen=True)
+class KeyMap:
+    """
+    Where annotations hold what, and how images are preprocessed; keymaps/*.yaml state why.
+
+    Keys within keys are joined by dots, as in attributes.depth.
+
+    amodal       key of the amodal mask
+    visible      key of the visible mask; empty: it is what no object in front covers
+    order        what tells who is in front: occluded_by (ids of those in front), layer (1 = nothing
+                 lies on it), or a number of which the smaller or the larger one is nearer
+    order_key    key of that
+    crop         none (squeezed to a square), left or centre: a square as long as the short edge
+    size         side of the result, pixels
+    min_visible  images with an object that shows fewer pixels of the result are left out
+    max_layers   images with more layers are left out
+    """
+
+    name: str
+    amodal: str
+    visible: str
+    order: str
+    order_key: str
+    crop: str
+    size: int
+    min_visible: int
+    max_layers: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting, for what cannot be."""
+        for setting in TEXTS:
+            value = getattr(self, setting)
+            if not isinstance(value, str) or not (value or setting == 'visible'):
+                raise ValueError(f'{self.name}: {setting} must be a word, got {value!r}')
+        for setting, words in (('order', ORDERS), ('crop', CROPS)):
+            if getattr(self, setting) not in words:
+                raise ValueError(f'{self.name}: {setting} must be one of {", ".join(words)}, '
+                                 f'got {getattr(self, setting)}')
+        for setting, (least, most) in BOUNDS.items():
+            value = getattr(self, setting)
+            if type(value) is not int or not least <= value <= most:
+                raise ValueError(f'{self.name}: {setting} must be a whole number from {least} to '
+                                 f'{most}, got {value!r}')
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return all that the result depends on."""
+        return {key: value for key, value in asdict(self).items() if key != 'name'}
+
+
+def read_keymap(name: str) -> KeyMap:
+    """Return a key map by name or by path of a YAML file; raises ValueError, naming it."""
+    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
+    known = {field.name for field in fields(KeyMap)} - {'name'}
+    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
+    way_out = f'; take one of {shipped}, or the path of a .yaml file'
+    return KeyMap(name=str(path), **read_settings(path, known, way_out))
+
+
+def value_at(annotation: dict, key: str) -> Any:
+    """Return what an annotation holds under a key, dotted if nested; None if there is none."""
+    value: Any = annotation
+    for part in key.split('.'):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

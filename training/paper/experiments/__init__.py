@@ -1,0 +1,1 @@
+"""Sec. 5 of the paper, one command an experiment: tables, figures and what they cost."""

@@ -1,0 +1,87 @@
+"""
+Run an experiment of the paper's Sec. 5: train what it needs, test, write JSON and Markdown.
+
+    python -m training.paper.experiments tab4 --coco TRAIN/annotations.json \
+        --test TEST/annotations.json --setting small --out runs/experiments
+
+Models are trained once and kept in OUT/models; a stopped training goes on with the same command.
+"""
+
+import argparse
+from collections.abc import Sequence
+import logging
+import os
+from pathlib import Path
+import platform
+import sys
+
+from PIL import Image
+from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
+import torch
+from training.paper.experiments.cost import cost_report
+from training.paper.experiments.figures import gallery
+from training.paper.experiments.models import sequential, TrainingData
+from training.paper.experiments.settings import read_setting
+from training.paper.experiments.tables import Bench, TABLES
+
+DRAWN = 12  # images of a gallery
+
+
+def draw(bench: Bench, out: Path) -> None:
+    """Fig. 4 to 8: draw true and predicted layers of the first test images."""
+    model = bench.model()
+    truth = bench.truth(model, DRAWN)
+    predicted = sequential(model, truth, bench.setting, bench.data.device)
+    picture = gallery(truth, predicted, columns=model.training['rules']['max_layers'])
+    Image.fromarray(picture).save(out / 'gallery.png')
+    print(out / 'gallery.png')
+
+
+def hardware(device: str) -> str:
+    """Return what the numbers were measured on, in words."""
+    if device.startswith('cuda'):
+        return torch.cuda.get_device_name(device)
+    cores = len(os.sched_getaffinity(0))
+    return f'{cores} cores of {platform.machine()}, {torch.get_num_threads()} used'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('experiment', choices=[*TABLES, 'gallery', 'cost'])
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument('--coco', nargs='+', metavar='JSON', help='training set in amodal COCO')
+    data.add_argument('--protocol', help='train on composed scenes of this protocol')
+    parser.add_argument('--cutouts', nargs='*', default=[], metavar='NPZ',
+                        help='what --protocol composes from')
+    parser.add_argument('--test', type=Path, required=True, help='test set in amodal COCO')
+    parser.add_argument('--setting', default='small', help='small, full or a .yaml file')
+    parser.add_argument('--out', type=Path, required=True, help='folder of models and results')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format='%(message)s')
+    scenes = ['--coco', *given.coco] if given.coco else \
+        ['--protocol', given.protocol, '--cutouts', *given.cutouts]
+    try:
+        setting = read_setting(given.setting)
+        bench = Bench(given.out, given.test, TrainingData(scenes, given.device), setting,
+                      hardware(given.device))
+        given.out.mkdir(parents=True, exist_ok=True)
+        if given.experiment == 'gallery':
+            draw(bench, given.out)
+            return 0
+        if given.experiment == 'cost':
+            report = cost_report(bench.model(), load_checkpoint(DEFAULT), setting.hypotheses, 5,
+                                 given.device, bench.hardware)
+        else:
+            report = TABLES[given.experiment](bench)
+        report.write(given.out, given.experiment)
+        print(report.markdown())
+    except (ValueError, OSError) as error:
+        print(f'experiments: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

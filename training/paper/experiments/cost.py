@@ -1,0 +1,89 @@
+"""What an image costs: multiply-accumulates and seconds of the paper's sampler and of the fast one."""
+
+from dataclasses import dataclass
+import time
+
+import numpy as np
+from seq_amodal_ros.checkpoint import Checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
+from seq_amodal_ros.diffusion.schedules import linear
+from seq_amodal_ros.segmenter import Segmenter, Settings
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from training.paper.experiments.report import Report
+
+WALKED = 20  # of the 1000 steps are timed; each costs the same
+ROUNDS = 5  # runs of the fast sampler; their median counts
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one image with `layers` layers."""
+
+    gmac: float
+    seconds: float
+
+
+def full_network() -> Checkpoint:
+    """Return the authors' network, untrained: what it costs does not depend on its weights."""
+    return Checkpoint(ConcatUNet(ConcatUNetConfig()).eval(), 'untrained', '0' * 64, 'linear',
+                      (0.0, 1.0))
+
+
+def ancestral_cost(model: torch.nn.Module, hypotheses: int, layers: int, device: str) -> Cost:
+    """Return what Alg. 2 with 1000 ancestral steps costs: so many calls for K masks a layer."""
+    model = model.to(device)
+    size, steps = model.mask_size, len(linear())
+    inputs = [torch.rand(hypotheses, channels, size, size, device=device)
+              for channels in (3, 1, 1)]
+    t = torch.ones(hypotheses, device=device)
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            model(*inputs, t)
+        began = time.perf_counter()
+        for _ in range(WALKED):
+            float(model(*inputs, t).sum())  # waits for the device
+        seconds = (time.perf_counter() - began) / WALKED
+    return Cost(counter.get_total_flops() / 2e9 * steps * layers, seconds * steps * layers)
+
+
+def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str) -> Cost:
+    """Return what the encode-once denoiser's one step a layer costs for as many layers."""
+    segmenter = Segmenter(checkpoint, device)
+    settings = Settings(hypotheses=hypotheses, max_layers=layers)
+    size = checkpoint.model.mask_size
+    image = np.random.default_rng(0).integers(0, 255, (size * 4, size * 4, 3), np.uint8)
+    rounds = iter(range(1 << 30))
+
+    def chosen(masks: np.ndarray) -> np.ndarray:  # never blank, always touching: all layers walked
+        side = np.full(masks.shape[1:], 0.0, np.float32)
+        side[:next(rounds) % layers + 4] = 1
+        return side
+
+    with FlopCounterMode(display=False) as counter:
+        segmenter.layers([image], settings, chosen)
+    took = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        segmenter.layers([image], settings, chosen)
+        took.append(time.perf_counter() - began)
+    return Cost(counter.get_total_flops() / 2e9, float(np.median(took)))
+
+
+def cost_report(narrow: Checkpoint, fast: Checkpoint, hypotheses: int, layers: int, device: str,
+                hardware: str) -> Report:
+    """Return the costs of the authors' network, the narrow one and the fast one, in one run."""
+    report = Report('Cost of an image', {
+        'K': hypotheses, 'layers': layers, 'hardware': hardware,
+        'seconds of 1000 steps': f'{WALKED} calls timed, the rest in proportion',
+        'seconds of the fast sampler': f'median of {ROUNDS}'})
+    costs = {
+        "authors' network, 1000 steps": ancestral_cost(full_network().model, hypotheses, layers,
+                                                       device),
+        'narrow network, 1000 steps': ancestral_cost(narrow.model, hypotheses, layers, device),
+        f'{fast.label}, 1 step': fast_cost(fast, hypotheses, layers, device)}
+    reference = list(costs.values())[-1]
+    for name, cost in costs.items():
+        report.add(name, {'GMAC': f'{cost.gmac:.0f}', 'seconds': f'{cost.seconds:.2f}',
+                          'times the fast one': f'{cost.seconds / reference.seconds:.0f}'})
+    return report

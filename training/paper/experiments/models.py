@@ -1,0 +1,86 @@
+"""The networks that an experiment needs: trained once, then taken from the folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
+from seq_amodal_ros.segmenter import Segmenter, Settings
+from seq_amodal_ros.sequential import Choose, chosen_mask, Layer
+from tqdm import tqdm
+from training.paper import train
+from training.paper.experiments.data import TestImage
+from training.paper.experiments.settings import Setting
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Arguments of training.paper.train that name its scenes, and the device."""
+
+    arguments: Sequence[str]
+    device: str
+
+
+def trained(folder: Path, setting: Setting, data: TrainingData, layer: int | None = None,
+            noise: float = 0.0) -> Checkpoint:
+    """
+    Return the model with cumulative mask, or DIS of one layer; train it as far as it is not yet.
+
+    Raises ValueError if training failed; its own message says why.
+    """
+    kind = 'cumulative' if layer is None else f'dis_{layer}'
+    out = folder / 'models' / (f'{kind}_noise_{noise:g}' if noise else kind)
+    steps = setting.steps if layer is None else setting.layer_steps
+    extra = [] if layer is None else ['--layer', str(layer)]
+    status = train.main(['--preset', setting.preset, '--out', str(out), '--steps', str(steps),
+                         '--cumulative-noise', str(noise), '--device', data.device,
+                         *data.arguments, *extra])
+    if status:
+        raise ValueError(f'{out}: training failed')
+    checkpoint = load_checkpoint(out / 'weights.safetensors')
+    if checkpoint.training['steps'] < steps:
+        raise ValueError(f'{out}: stopped at step {checkpoint.training["steps"]} of {steps}; the '
+                         'same command goes on from there')
+    return checkpoint
+
+
+def settings_of(checkpoint: Checkpoint, setting: Setting) -> Settings:
+    """Return how to sample: N_max and Area_min are those of the model's training data."""
+    rules = checkpoint.training['rules']
+    return Settings(hypotheses=setting.hypotheses, steps=setting.sampling_steps,
+                    sampler=setting.sampler, max_layers=rules['max_layers'],
+                    min_area=rules['min_area'])
+
+
+def sequential(checkpoint: Checkpoint, truth: Sequence[TestImage], setting: Setting, device: str,
+               choose: Choose = chosen_mask) -> list[list[Layer]]:
+    """Return Alg. 2's layers of each image."""
+    segmenter = Segmenter(checkpoint, device, settings_of(checkpoint, setting))
+    predicted: list[list[Layer]] = []
+    parts = [truth[i:i + setting.batch] for i in range(0, len(truth), setting.batch)]
+    for part in tqdm(parts, desc=f'sampling, K = {setting.hypotheses}', unit='batch'):
+        predicted += segmenter.layers([image.image for image in part], segmenter.settings, choose)
+    return predicted
+
+
+def independent(checkpoints: Sequence[Checkpoint], truth: Sequence[TestImage], setting: Setting,
+                device: str) -> list[list[Layer]]:
+    """
+    Return the layers of DIS: each from a network of its own, none knowing the others.
+
+    A layer's K masks have the same representative as in Alg. 2; a blank one stays blank.
+    """
+    by_layer = []
+    one = replace(settings_of(checkpoints[0], setting), max_layers=1, min_area=1)
+    size = checkpoints[0].model.mask_size
+    blank = Layer(np.zeros((size, size), np.float32), np.zeros((0, size, size), np.float32))
+    for number, checkpoint in enumerate(checkpoints, start=1):
+        segmenter = Segmenter(checkpoint, device, one)
+        found: list[Layer] = []
+        parts = [truth[i:i + setting.batch] for i in range(0, len(truth), setting.batch)]
+        for part in tqdm(parts, desc=f'sampling, DIS of layer {number}', unit='batch'):
+            answers = segmenter.layers([image.image for image in part], one)
+            found += [layers[0] if layers else blank for layers in answers]
+        by_layer.append(found)
+    return [list(layers) for layers in zip(*by_layer)]

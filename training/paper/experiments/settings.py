@@ -1,0 +1,49 @@
+"""How far an experiment goes: small for two CPU cores, full for a GPU."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from training.settings import read_settings
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Every choice of an experiment; the YAML files state why.
+
+    preset          of the network and its training
+    steps           optimiser steps of the model with cumulative mask
+    layer_steps     of each network of DIS, one a layer
+    layers          as many of them
+    images          test images
+    hypotheses      K
+    ensembles       the K of Tab. 1
+    ensemble_images  of how many images
+    sampler         and `sampling_steps` of it
+    noise_levels    of Tab. 3, shares of training samples
+    batch           test images sampled together
+    """
+
+    preset: str
+    steps: int
+    layer_steps: int
+    layers: int
+    images: int
+    hypotheses: int
+    ensembles: Sequence[int]
+    ensemble_images: int
+    sampler: str
+    sampling_steps: int
+    noise_levels: Sequence[float]
+    batch: int
+
+
+def read_setting(name: str) -> Setting:
+    """Return a setting by name or by path of a YAML file; raises ValueError, naming both."""
+    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
+    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
+    return Setting(**read_settings(path, {field.name for field in fields(Setting)},
+                                   f'; take one of {shipped}, or the path of a .yaml file'))

@@ -1,0 +1,153 @@
+"""The paper's tables, each a function from a bench (models, test images, setting) to a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seq_amodal_ros.checkpoint import Checkpoint
+from seq_amodal_ros.sequential import mean_mask
+from training.paper.experiments import reference
+from training.paper.experiments.data import read_test, TestImage
+from training.paper.experiments.models import independent, sequential, trained, TrainingData
+from training.paper.experiments.report import layer_cells, other_reductions, paper_cells, Report
+from training.paper.experiments.scores import (
+    diversity,
+    layer_scores,
+    with_layer,
+    without_layer,
+)
+from training.paper.experiments.settings import Setting
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every experiment gets: where its models are, what it tests on, how far it goes."""
+
+    folder: Path
+    test: Path
+    data: TrainingData
+    setting: Setting
+    hardware: str
+
+    def model(self, layer: int | None = None, noise: float = 0.0) -> Checkpoint:
+        """Return a model, trained if it is not yet."""
+        return trained(self.folder, self.setting, self.data, layer, noise)
+
+    def truth(self, checkpoint: Checkpoint, limit: int | None = None) -> list[TestImage]:
+        """Return the test images on the model's grid."""
+        return list(read_test(self.test, checkpoint.model.mask_size,
+                              limit or self.setting.images))
+
+    def report(self, title: str, checkpoint: Checkpoint, images: int) -> Report:
+        """Return an empty report that states the conditions."""
+        config = checkpoint.training['config']
+        shown: dict[str, Any] = {
+            'test set': self.test.parent.name, 'images': images,
+            'trained on': checkpoint.training['data'],
+            'network': f'{self.setting.preset}, {config["channels"]} channels',
+            'trained for': f'{checkpoint.training["steps"]} steps of {config["batch"]} samples',
+            'sampler': f'{self.setting.sampler}, {self.setting.sampling_steps} steps, '
+                       f'K = {self.setting.hypotheses}',
+            'N_max, Area_min': list(checkpoint.training['rules'].values()),
+            'hardware': self.hardware, 'seed': config['seed'],
+            'cells': 'IOU / AP in percent, mean over the images that hold the layer (their number)',
+            'rows of the paper': 'on its own data, which ours is a stand-in for'}
+        return Report(title, shown)
+
+
+def table_1(bench: Bench) -> Report:
+    """Tab. 1: the number K of masks sampled for each layer."""
+    model = bench.model()
+    truth = bench.truth(model, bench.setting.ensemble_images)
+    report = bench.report('Tab. 1: number of generated masks K', model, len(truth))
+    for k in bench.setting.ensembles:
+        setting = replace(bench.setting, hypotheses=k)
+        scores = layer_scores(truth, sequential(model, truth, setting, bench.data.device))
+        report.add(f'ours, K = {k}', layer_cells(scores))
+    for k, values in reference.ENSEMBLE.items():
+        report.add(f'paper on ACOM, K = {k}', paper_cells(values))
+    return report
+
+
+def table_2(bench: Bench) -> Report:
+    """Tab. 2: the cumulative mask grows by the mean mask or by the chosen one."""
+    model = bench.model()
+    truth = bench.truth(model)
+    report = bench.report('Tab. 2: mean mask against chosen mask', model, len(truth))
+    for name, given in (('mean mask', {'choose': mean_mask}), ('chosen mask', {})):
+        predicted = sequential(model, truth, bench.setting, bench.data.device, **given)
+        report.add(f'ours, {name}', layer_cells(layer_scores(truth, predicted)))
+    for name, values in reference.CHOICE_AP.items():
+        report.add(f'paper on ACOM, {name} (AP)',
+                   {f'layer {i}': f'{ap:.1f}' for i, ap in enumerate(values, start=1)})
+    return report
+
+
+def table_3(bench: Bench) -> Report:
+    """Tab. 3: noise in the cumulative mask while training."""
+    report = None
+    for level in bench.setting.noise_levels:
+        model = bench.model(noise=level)
+        truth = bench.truth(model)
+        report = report or bench.report('Tab. 3: noise in the cumulative mask', model, len(truth))
+        predicted = sequential(model, truth, bench.setting, bench.data.device)
+        report.add(f'ours, {level:.0%}', layer_cells(layer_scores(truth, predicted)))
+    assert report is not None
+    for level, values in reference.NOISE.items():
+        report.add(f'paper on ACOM, {level:.0%}', paper_cells(values))
+    return report
+
+
+def table_4(bench: Bench) -> Report:
+    """Tab. 4: against DIS, the same network without cumulative mask, one a layer."""
+    model = bench.model()
+    truth = bench.truth(model)
+    report = bench.report('Tab. 4: with and without cumulative mask', model, len(truth))
+    rivals = [bench.model(layer=i) for i in range(1, bench.setting.layers + 1)]
+    config = rivals[0].training['config']
+    report.conditions = {**report.conditions, 'DIS trained for': (
+        f'{rivals[0].training["steps"]} steps of {config["batch"]} samples for each of layers '
+        f'1 to {len(rivals)}')}
+    rows = {'DIS': independent(rivals, truth, bench.setting, bench.data.device),
+            'cumulative': sequential(model, truth, bench.setting, bench.data.device)}
+    for name, predicted in rows.items():
+        scores = layer_scores(truth, predicted)
+        if name == 'DIS':
+            scores = scores[:len(rivals)]
+        report.add(f'ours, {name}', layer_cells(scores))
+        report.add(f'ours, {name}: zeroed; pooled', other_reductions(scores))
+    for name, values in reference.AGAINST_DIS.items():
+        report.add(f'paper on Intra-AFruit, {name}', paper_cells(values))
+    return report
+
+
+def table_5(bench: Bench) -> Report:
+    """Tab. 5: AP with and without layer."""
+    model = bench.model()
+    truth = bench.truth(model)
+    report = bench.report('Tab. 5: AP with and without layer', model, len(truth))
+    predicted = sequential(model, truth, bench.setting, bench.data.device)
+    area = model.training['rules']['min_area']
+    columns = 'AP with layer', 'AP without layer'
+    values = with_layer(layer_scores(truth, predicted)), without_layer(truth, predicted, area)
+    report.add('ours', {name: f'{value:.1f}' for name, value in zip(columns, values)})
+    report.add('paper on Intra-AFruit', dict(zip(columns, map(str, reference.LAYER_OR_NOT))))
+    return report
+
+
+def figure_4(bench: Bench) -> Report:
+    """Fig. 4: how much the hypotheses differ, layer by layer."""
+    model = bench.model()
+    truth = bench.truth(model)
+    report = bench.report('Fig. 4: diversity of the hypotheses', model, len(truth))
+    predicted = sequential(model, truth, bench.setting, bench.data.device)
+    for row in diversity(predicted):
+        report.add(f'layer {row["layer"]}', {'mean of 1 - IOU': f'{row["distance"]:.3f}',
+                                             'pairs': row['pairs']})
+    return report
+
+
+TABLES: dict[str, Callable[[Bench], Report]] = {
+    'tab1': table_1, 'tab2': table_2, 'tab3': table_3, 'tab4': table_4, 'tab5': table_5,
+    'fig4': figure_4}
