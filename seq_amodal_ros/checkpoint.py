@@ -138,8 +138,8 @@ def _read_meta(path: Path) -> dict[str, Any]:
     values = meta['mask_values']
     if len(values) != 2 or not all(isinstance(v, (int, float)) for v in values) or \
             not values[0] < values[1]:
-        raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; the "
-                              'file was altered or made by another program')
+        raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; "
+                              'the file was altered or made by another program')
     if meta['schedule'] not in SCHEDULES:
         raise CheckpointError(f'{path}: unknown schedule {meta["schedule"]!r}; this version knows '
                               + ', '.join(sorted(SCHEDULES)))

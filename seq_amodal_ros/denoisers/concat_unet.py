@@ -126,5 +126,5 @@ class ConcatUNet(nn.Module):
         return self.unet(torch.cat([*channels, x_t], dim=1), t * 1000 - 1).sample
 
     def forward(self, image: Tensor, cumulative: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """Return `denoise` of plain images: what a training step, or its parallel wrapper, calls."""
+        """Return `denoise` of plain images: what a training step calls."""
         return self.denoise(self.encode(image), cumulative, x_t, t, torch.zeros_like(x_t))

@@ -87,8 +87,9 @@ def test_the_learned_variance_is_that_of_improved_ddpm(t, v):
                                          ('ancestral', 100)])
 def test_a_denoiser_that_knows_the_mask_leads_every_sampler_to_it(name, steps):
     alpha_bar = schedules.linear(100) if name == 'ancestral' else schedules.cosine()
-    result = samplers.SAMPLERS[name](lambda x_t, t, before: Estimate(truth()), torch.randn(2, 1, 8, 8),
-                                     alpha_bar, steps, torch.Generator().manual_seed(0))
+    result = samplers.SAMPLERS[name](
+        lambda x_t, t, before: Estimate(truth()), torch.randn(2, 1, 8, 8), alpha_bar, steps,
+        torch.Generator().manual_seed(0))
     assert torch.allclose(result, truth(), atol=0.05)
 
 

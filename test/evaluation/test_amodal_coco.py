@@ -94,7 +94,8 @@ def test_sound_images_are_told_from_those_that_cannot_be_used(dataset):
     images, faults = read_entries(dataset)
     assert [(image['id'], len(annotations)) for image, annotations in images] == [(1, 2)]
     assert [fault.split(': ', 1)[1] for fault in faults] == [
-        "image 3: 'width' is missing or not int", 'annotation 7: another annotation has the same id']
+        "image 3: 'width' is missing or not int",
+        'annotation 7: another annotation has the same id']
 
 
 def test_truncated_json_is_named(dataset):

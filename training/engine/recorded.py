@@ -21,7 +21,8 @@ class RecordedScenes:
     """
     Scenes of amodal COCO sets, turned and mirrored at random, seen through a random camera.
 
-    Or, where the pictures are not to be `changed`, as they are. Draw i of a seed is always the same. An image is kept as uint8, its masks as one int32 a pixel.
+    Or, where the pictures are not to be `changed`, as they are. Draw i of a seed is always the
+    same. An image is kept as uint8, its masks as one int32 a pixel.
     """
 
     def __init__(self, paths: Sequence[Path], side: int = 128, device: str = 'cpu', seed: int = 0,

@@ -1,21 +1,16 @@
 """Alg. 1's samples: an image, the cumulative mask before a layer, and that layer's amodal mask."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from training.engine.compositor import Compositor
+from training.engine.recorded import RecordedScenes
 from training.engine.scenes import Scenes
 
-
-class SceneSource(Protocol):
-    """Scenes by number: draw i of a seed is always the same."""
-
-    next: int
-
-    def scenes(self, batch: int) -> Scenes:
-        """Return the next `batch` scenes."""
+SceneSource = Compositor | RecordedScenes
+"""Scenes by number: draw i of a seed is always the same."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def bound_terms(noise: Tensor, variance: Tensor, x0: Tensor, x_t: Tensor, index:
 
 def discretised_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """
-    Return the log-probability of values of 8-bit pictures under a Gaussian (Ho et al. 2020, Eq. 13).
+    Return the log-probability of 8-bit values under a Gaussian (Ho et al. 2020, Eq. 13).
 
     The outermost bins reach to infinity.
     """

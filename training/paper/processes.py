@@ -46,7 +46,7 @@ class Processes:
         """Return the model with gradients averaged over all processes."""
         return DistributedDataParallel(model) if self.count > 1 else model
 
-    def any(self, here: bool) -> bool:
+    def anywhere(self, here: bool) -> bool:
         """Return whether it holds in any process; all of them must ask."""
         if self.count == 1:
             return here

@@ -115,7 +115,7 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5,
                disable=not processes.leads)
     try:
-        while run.step < config.steps and not processes.any(
+        while run.step < config.steps and not processes.anywhere(
                 time.monotonic() - began > 60 * minutes):
             loss = advance(run, network, source, alpha_bar)
             bar.update()
@@ -135,7 +135,7 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
 
 
 def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: Tensor) -> float:
-    """Take one step; return its loss. Raises TrainingError, naming the batch, if it is not finite."""
+    """Take one step; return its loss; raises TrainingError, naming the batch, unless finite."""
     config, processes = run.config, run.processes
     run.model.train()
     batch, generator = batch_of(run, source, run.step)
@@ -144,7 +144,7 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
     with torch.autocast(processes.device.type, torch.bfloat16,
                         enabled=config.precision == 'bfloat16'):
         loss = loss_of(network, batch, alpha_bar, config.mask_values, config.vlb_weight, generator)
-    if processes.any(not math.isfinite(loss.item())):
+    if processes.anywhere(not math.isfinite(loss.item())):
         last = source.next
         first = last - scenes_for(len(batch.target), run.layer)
         raise TrainingError(

@@ -34,6 +34,7 @@ sys.exit(convert.main(sys.argv[1:]))
 FULL = """
 import resource, sys
 from training.datasets import convert
+convert.BATCH = 1
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 sys.exit(convert.main(sys.argv[1:]))
 """
@@ -117,7 +118,7 @@ def test_processes_give_the_same_as_one(foreign, tmp_path, monkeypatch):
 @pytest.mark.parametrize('damage, reason', [
     (lambda f: bend(f, 2), r'train.json: annotation 21: amodal_segm: point (9, 140)'),
     (lambda f: f.content['annotations'][3].pop('under'), "train.json: annotation 21: key 'under'"),
-    (lambda f: f.content['annotations'][3].update(under=[23]), 'train.json: under: occlusion cycle'),
+    (lambda f: f.content['annotations'][3].update(under=[23]), 'json: under: occlusion cycle'),
     (lambda f: f.content['annotations'][3].update(id=22), 'train.json: annotation 22: another'),
     (lambda f: (f.pictures / '2.png').write_bytes(b'no'), 'train.json: image 2: file_name: '),
     (lambda f: f.content['images'][1].pop('width'), "train.json: image 2: 'width' is missing"),
@@ -215,25 +216,27 @@ def test_faults_that_an_earlier_run_skipped_are_not_skipped_by_this_one(foreign,
     assert len(list(samples(foreign.out / 'annotations.json'))) == 3
 
 
-@pytest.mark.parametrize('limit', [10, 2000, 25000])
-def test_a_full_disk_is_named_and_what_is_done_is_gone_on_with(foreign, limit):
-    """10 bytes hold no settings, 2000 no part, 25000 the part, but not the annotations."""
-    if limit == 25000:
-        foreign.content['images'] += [
-            {'id': i, 'file_name': '1.png', 'height': 128, 'width': 128} for i in range(4, 68)]
-        foreign.content['annotations'] += [
-            {'id': 1000 + i, 'image_id': i, 'amodal_segm': foreign.polygon(0, 0, 90), 'under': []}
-            for i in range(4, 68)]
-        Image.fromarray(np.zeros((128, 128, 3), np.uint8)).save(foreign.pictures / '1.png')
+@pytest.mark.parametrize('limit, parts', [(10, 0), (500, 0), (8000, 67)])
+def test_a_full_disk_is_named_and_what_is_done_is_gone_on_with(foreign, monkeypatch, limit, parts):
+    """10 bytes hold no settings, 500 no part, 8000 all parts, but not the annotations."""
+    foreign.content['images'] += [
+        {'id': i, 'file_name': '1.png', 'height': 128, 'width': 128} for i in range(4, 68)]
+    foreign.content['annotations'] += [
+        {'id': 1000 + i, 'image_id': i, 'amodal_segm': foreign.polygon(0, 0, 90), 'under': []}
+        for i in range(4, 68)]
+    for i in (1, 2, 3):
+        Image.fromarray(np.zeros((128, 128, 3), np.uint8)).save(foreign.pictures / f'{i}.png')
     foreign.write()
     full = run_apart(FULL.format(limit=limit), foreign.arguments)
     assert full.returncode == 2
     assert 'set.parts: cannot be written' in full.stderr and 'Traceback' not in full.stderr
     assert not foreign.out.exists()
     folder = foreign.out.with_name('set.parts')
-    assert len(list(folder.glob('*.npz'))) == (3 if limit == 25000 else 0)
+    assert len(list(folder.glob('*.npz'))) == parts
     assert not (folder / 'set').exists()
+    monkeypatch.setattr(convert, 'BATCH', 1)
     assert foreign.run() == 0
+    assert len(list(samples(foreign.out / 'annotations.json'))) == 67
 
 
 def test_keys_are_described_without_other_arguments(foreign, capsys):

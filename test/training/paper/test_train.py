@@ -74,11 +74,12 @@ def test_two_processes_stay_identical_and_share_the_batch(command, tmp_path):
         '               os.path.join(sys.argv[-1], f"rank{run.processes.rank}.pt"))\n'
         'original, train.train = train.train, kept\n'
         'sys.exit(train.main(sys.argv[1:]))\n')
-    subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone',
-                    '--local-addr', '127.0.0.1', '--nproc-per-node', '2', str(script), *command,
-                    '--out', str(tmp_path)], check=True, timeout=300,
-                   env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': os.pathsep.join(
-                       [os.getcwd(), os.environ.get('PYTHONPATH', '')])})
+    subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--local-addr',
+         '127.0.0.1', '--nproc-per-node', '2', str(script), *command, '--out', str(tmp_path)],
+        check=True, timeout=300, env={
+            **os.environ, 'OMP_NUM_THREADS': '1',
+            'PYTHONPATH': os.pathsep.join([os.getcwd(), os.environ.get('PYTHONPATH', '')])})
     one, other = (torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in (0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one, other))
     assert load_checkpoint(tmp_path / 'weights.safetensors').training['processes'] == 2

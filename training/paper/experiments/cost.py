@@ -1,4 +1,4 @@
-"""What an image costs: multiply-accumulates and seconds of the paper's sampler and of the fast one."""
+"""What an image costs with the paper's sampler and with the fast one: GMAC and seconds."""
 
 from dataclasses import dataclass
 import time
