@@ -18,7 +18,9 @@ import sys
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
 import torch
+from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report
+from training.paper.experiments.data import read_test
 from training.paper.experiments.figures import gallery
 from training.paper.experiments.models import sequential, TrainingData
 from training.paper.experiments.settings import read_setting
@@ -66,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         setting = read_setting(given.setting)
         bench = Bench(given.out, given.test, TrainingData(scenes, given.device), setting,
                       hardware(given.device))
+        read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of training
         given.out.mkdir(parents=True, exist_ok=True)
         if given.experiment == 'gallery':
             draw(bench, given.out)

@@ -1,0 +1,53 @@
+"""One command trains what an experiment needs, tests it and writes the table."""
+
+import json
+
+import pytest
+from training.paper.experiments.__main__ import main
+from training.paper.experiments.settings import FOLDER
+import yaml
+
+
+@pytest.fixture
+def command(preset, composed, tmp_path):
+    """Return the arguments of a tiny experiment, but for its name."""
+    content = {**yaml.safe_load((FOLDER / 'small.yaml').read_text()), 'preset': str(preset),
+               'steps': 2, 'layer_steps': 1, 'layers': 2, 'images': 3, 'ensembles': [2],
+               'ensemble_images': 2, 'sampling_steps': 2, 'noise_levels': [0.0, 0.5], 'batch': 2}
+    setting = tmp_path / 'tiny_setting.yaml'
+    setting.write_text(yaml.safe_dump(content))
+    annotations = str(composed / 'annotations.json')
+    return ['--coco', annotations, '--test', annotations, '--setting', str(setting), '--out',
+            str(tmp_path / 'out'), '--device', 'cpu']
+
+
+@pytest.mark.parametrize('name, ours', [('tab1', ['K = 2']), ('tab2', ['mean mask', 'chosen mask']),
+                                        ('tab3', ['0%', '50%']), ('tab4', ['DIS', 'cumulative']),
+                                        ('tab5', ['ours']), ('fig4', []), ('cost', ['1 step'])])
+def test_a_table_states_ours_and_its_conditions(command, tmp_path, name, ours):
+    assert main([name, *command]) == 0
+    content = json.loads((tmp_path / 'out' / f'{name}.json').read_text())
+    names = [row[''] for row in content['rows']]
+    assert all(any(part in row for row in names) for part in ours)
+    assert content['conditions']['hardware']
+    assert (tmp_path / 'out' / f'{name}.md').is_file()
+
+
+def test_models_are_trained_once(command, tmp_path):
+    assert main(['tab2', *command]) == 0
+    weights = tmp_path / 'out' / 'models' / 'cumulative' / 'weights.safetensors'
+    before = weights.read_bytes()
+    assert main(['tab5', *command]) == 0
+    assert weights.read_bytes() == before
+
+
+def test_a_gallery_is_drawn(command, tmp_path):
+    assert main(['gallery', *command]) == 0
+    assert (tmp_path / 'out' / 'gallery.png').stat().st_size > 1000
+
+
+def test_what_cannot_be_read_is_one_line(command, tmp_path, capsys):
+    command[command.index('--test') + 1] = 'nowhere.json'
+    assert main(['tab2', *command]) == 2
+    assert capsys.readouterr().err.startswith('experiments: nowhere.json: cannot be read')
+    assert not (tmp_path / 'out').exists()  # it was found before training began
