@@ -14,6 +14,7 @@ import sys
 
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
+from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview
 from seq_amodal_ros.evaluation.report import evaluate, table
@@ -55,7 +56,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     if given.sas is not None:
         sources.append(sas.samples(given.sas, given.limit))
     result = evaluate(itertools.chain(*sources), segmenter.segment)
-    result.update(steps=segmenter.settings.steps, k=segmenter.settings.hypotheses,
+    result.update(sampler=given.sampler, steps=segmenter.settings.steps, k=segmenter.settings.hypotheses,
                   seed=segmenter.settings.seed, device=str(segmenter.device),
                   weights=segmenter.label)
     print(table(result))
@@ -64,7 +65,8 @@ def evaluate_data(given: argparse.Namespace) -> None:
 
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:
-    settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed)
+    settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
+                        sampler=given.sampler)
     return Segmenter.load(given.weights, given.device, settings)
 
 
@@ -74,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
                         help='hypotheses sampled for each layer (default %(default)s)')
     common.add_argument('--steps', type=int, default=Settings.steps,
                         help='denoising steps (default %(default)s)')
+    common.add_argument('--sampler', choices=SAMPLERS, default=Settings.sampler,
+                        help='default %(default)s; ancestral walks all 1000 steps')
     common.add_argument('--seed', type=int, default=Settings.seed, help='of the noise')
     common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     common.add_argument('--weights', default=DEFAULT,

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
 from seq_amodal_ros.segmenter import choose_device, DeviceError, mirrored, Segmenter, Settings
 import torch
@@ -48,6 +50,31 @@ def test_other_seeds_give_other_hypotheses(segmenter, image):
     assert not same(*scenes)
 
 
+def test_images_segmented_together_get_what_each_gets_alone(segmenter, image):
+    settings = Settings(hypotheses=2)
+    other = np.ascontiguousarray(image[::-1, :150])
+    together = segmenter.layers([image, other], settings)
+    for layers, picture in zip(together, (image, other)):
+        alone = segmenter.layers([picture], settings)[0]
+        assert len(layers) == len(alone)
+        for one, same_one in zip(layers, alone):
+            assert np.allclose(one.hypotheses, same_one.hypotheses, atol=1e-3)
+
+
+@pytest.mark.parametrize('sampler, steps', [('ancestral', 1000), ('ddim', 5), ('dpm', 5)])
+def test_the_papers_network_is_sampled_by_every_sampler(tmp_path, image, sampler, steps):
+    torch.manual_seed(0)
+    model = ConcatUNet(ConcatUNetConfig(mask_size=16, channels=16, multipliers=(1,), blocks=1,
+                                        attention_size=8))
+    path = tmp_path / 'paper.safetensors'
+    save_checkpoint(path, model, 'linear', (0.0, 1.0), {})
+    settings = Settings(hypotheses=2, steps=steps, sampler=sampler, max_layers=1, min_area=1)
+    layers = Segmenter.load(path, 'cpu', settings).layers([image], settings)[0]
+    assert len(layers) == 1  # untrained: noise, not blank
+    one, other = layers[0].hypotheses
+    assert not np.allclose(one, other)  # its noise makes them differ, not the view
+
+
 def test_each_hypothesis_sees_another_view_and_answers_upright():
     batch = torch.arange(5 * 6.0).reshape(5, 1, 2, 3)
     seen = mirrored(batch, 5)
@@ -87,6 +114,11 @@ def test_other_arrays_are_refused_with_type_and_shape(segmenter, bad):
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(ValueError, match=f'{setting} must lie in .*got {value}'):
         Settings(**{setting: value})
+
+
+def test_an_unknown_sampler_lists_the_known_ones():
+    with pytest.raises(ValueError, match="sampler must be one of ancestral, ddim, dpm, got 'euler'"):
+        Settings(sampler='euler')
 
 
 def test_auto_takes_cuda_where_there_is_one():

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first, second = (load_checkpoint(path) for path in given.checkpoints)
         averaged(first, second, given.share)
         save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
-            **second.training, 'averaged': {'with': first.label, 'share': given.share}})
+            **second.training, 'averaged': [*second.training.get('averaged', []),
+                                           {'with': first.label, 'share': given.share}]})
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)
         return 2

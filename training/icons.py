@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
-from training.meshes.shards import save_arrays
+from training.shards import save_arrays
 
 URL = ('https://registry.npmjs.org/emoji-datasource-google/-/'
        'emoji-datasource-google-15.1.2.tgz')

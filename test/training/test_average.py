@@ -24,7 +24,7 @@ def test_the_average_lies_where_the_share_says(tmp_path):
     name = 'stem.weight'
     expected = 0.25 * first.model.state_dict()[name] + 0.75 * second.model.state_dict()[name]
     assert torch.allclose(both.model.state_dict()[name], expected, atol=1e-4)  # kept in float16
-    assert both.training == {'steps': 2, 'averaged': {'with': first.label, 'share': 0.75}}
+    assert both.training == {'steps': 2, 'averaged': [{'with': first.label, 'share': 0.75}]}
 
 
 @pytest.mark.parametrize('width, share, reason', [(32, '0.5', 'differ in their sizes'),

@@ -34,7 +34,7 @@ from tqdm import tqdm
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
-from training.meshes.shards import Arrays, complete, parts_folder, read_parts
+from training.shards import Arrays, complete, parts_folder, read_parts
 
 BATCH = 32  # images of a part file
 SEED = 0  # of --limit

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
-from training.meshes.shards import Arrays, complete, parts_folder, read_parts, save_arrays
+from training.shards import Arrays, complete, parts_folder, read_parts, save_arrays
 from training.meshes.textures import random_texture
 
 SUPERSAMPLING = 3

@@ -107,8 +107,8 @@ def table_4(bench: Bench) -> Report:
     rivals = [bench.model(layer=i) for i in range(1, bench.setting.layers + 1)]
     config = rivals[0].training['config']
     report.conditions = {**report.conditions, 'DIS trained for': (
-        f'{rivals[0].training["steps"]} steps of {config["batch"]} samples for each of layers '
-        f'1 to {len(rivals)}')}
+        f'{", ".join(str(rival.training["steps"]) for rival in rivals)} steps of '
+        f'{config["batch"]} samples for layers 1 to {len(rivals)}')}
     rows = {'DIS': independent(rivals, truth, bench.setting, bench.data.device),
             'cumulative': sequential(model, truth, bench.setting, bench.data.device)}
     for name, predicted in rows.items():

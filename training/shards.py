@@ -5,30 +5,35 @@ from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 import json
 import multiprocessing
+from multiprocessing import connection
 import os
 from pathlib import Path
+import threading
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
-from training.meshes.registry import MeshError
 
 Arrays = dict[str, NDArray]
 Task = TypeVar('Task')
+
+
+class PartsError(ValueError):
+    """Parts that cannot be made or gone on with; the message names them and the way out."""
 
 
 def parts_folder(out: Path, settings: Mapping[str, Any]) -> Path:
     """
     Return the folder OUT.parts, made or gone on with.
 
-    Raises MeshError, naming it, if it holds parts that were made with other settings.
+    Raises PartsError, naming it, if it holds parts that were made with other settings.
     """
     folder = out.with_name(f'{out.name}.parts')
     note, text = folder / 'settings.json', json.dumps(dict(settings), sort_keys=True)
     folder.mkdir(parents=True, exist_ok=True)
     if note.is_file() and note.read_text() != text:
-        raise MeshError(f'{folder}: an interrupted run left it with other settings '
+        raise PartsError(f'{folder}: an interrupted run left it with other settings '
                         f'({note.read_text()}); use those, or remove the folder')
     part = note.with_name(f'{note.name}.{os.getpid()}')
     part.write_text(text)
@@ -42,7 +47,7 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
     Return a file for each named task, with what `work` makes of it; those that exist are kept.
 
     `work` and the tasks must be picklable if there is more than one worker. An error in one task
-    stops the others and is raised, MeshError if a process died; what was done stays done.
+    stops the others and is raised, PartsError if a process died; what was done stays done.
     """
     paths = {name: folder / f'{name}.npz' for name in tasks}
     missing = [name for name in tasks if not paths[name].is_file()]
@@ -54,14 +59,14 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
                 bar.update()
             return list(paths.values())
         context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(min(workers, len(missing)), context) as pool:
+        with ProcessPoolExecutor(min(workers, len(missing)), context, _end_with_parent) as pool:
             jobs = [pool.submit(_make, paths[name], work, tasks[name]) for name in missing]
             try:
                 for job in as_completed(jobs):
                     job.result()
                     bar.update()
             except BrokenProcessPool as error:
-                raise MeshError('a worker process died, perhaps for want of memory; run again '
+                raise PartsError('a worker process died, perhaps for want of memory; run again '
                                 f'with fewer workers: {folder} keeps what is done') from error
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -69,14 +74,14 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
 
 
 def read_parts(paths: Sequence[Path]) -> list[Arrays]:
-    """Return the content of part files; raises MeshError, naming the file, for a broken one."""
+    """Return the content of part files; raises PartsError, naming the file, for a broken one."""
     found = []
     for path in paths:
         try:
             with np.load(path, allow_pickle=False) as data:
                 found.append({key: data[key] for key in data.files})
         except (OSError, ValueError, EOFError) as error:
-            raise MeshError(f'{path}: broken ({error}); remove it and run again') from error
+            raise PartsError(f'{path}: broken ({error}); remove it and run again') from error
     return found
 
 
@@ -91,6 +96,19 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent has gone: a killed one cannot tell it to."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)  # between files, or within one: none is ever half-written
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _make(path: Path, work: Callable[[Task], Arrays], task: Task) -> None:
