@@ -56,8 +56,9 @@ def evaluate_data(given: argparse.Namespace) -> None:
     if given.sas is not None:
         sources.append(sas.samples(given.sas, given.limit))
     result = evaluate(itertools.chain(*sources), segmenter.segment)
-    result.update(sampler=given.sampler, steps=segmenter.settings.steps, k=segmenter.settings.hypotheses,
-                  seed=segmenter.settings.seed, device=str(segmenter.device),
+    used = segmenter.settings
+    result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
+                  device=str(segmenter.device),
                   weights=segmenter.label)
     print(table(result))
     if given.json is not None:

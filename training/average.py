@@ -46,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         first, second = (load_checkpoint(path) for path in given.checkpoints)
         averaged(first, second, given.share)
+        before = second.training.get('averaged', [])
         save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
-            **second.training, 'averaged': [*second.training.get('averaged', []),
-                                           {'with': first.label, 'share': given.share}]})
+            **second.training,
+            'averaged': [*before, {'with': first.label, 'share': given.share}]})
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)
         return 2

@@ -79,7 +79,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     script = tmp_path / 'parent.py'
     script.write_text(
         'import sys\nfrom pathlib import Path\n'
-        f'sys.path[:0] = [{os.getcwd()!r}, {str(Path(__file__).parent)!r}]\n'
+        f'sys.path[:0] = [{str(Path.cwd())!r}, {str(Path(__file__).parent)!r}]\n'
         'from test_shards import sleep_long\nfrom training.shards import complete\n'
         'if __name__ == "__main__":\n'
         '    folder = sys.argv[1]\n'

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
-from training.shards import Arrays, complete, parts_folder, read_parts, save_arrays
 from training.meshes.textures import random_texture
+from training.shards import Arrays, complete, parts_folder, read_parts, save_arrays
 
 SUPERSAMPLING = 3
 FILL = 0.94  # of the frame's side

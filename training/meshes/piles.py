@@ -23,9 +23,9 @@ from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleE
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
-from training.shards import Arrays, complete, parts_folder, read_parts
 from training.meshes.textures import random_texture
 from training.meshes.truth import layered_scene, Truth, truth_of
+from training.shards import Arrays, complete, parts_folder, read_parts
 
 SUPERSAMPLING = 2
 TRIES = 30

@@ -1,6 +1,7 @@
 """Training: exports what loads, resumes exactly, runs in parallel, stops at what is not finite."""
 
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_two_processes_stay_identical_and_share_the_batch(command, tmp_path):
          '127.0.0.1', '--nproc-per-node', '2', str(script), *command, '--out', str(tmp_path)],
         check=True, timeout=300, env={
             **os.environ, 'OMP_NUM_THREADS': '1',
-            'PYTHONPATH': os.pathsep.join([os.getcwd(), os.environ.get('PYTHONPATH', '')])})
+            'PYTHONPATH': os.pathsep.join([str(Path.cwd()), os.environ.get('PYTHONPATH', '')])})
     one, other = (torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in (0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one, other))
     assert load_checkpoint(tmp_path / 'weights.safetensors').training['processes'] == 2

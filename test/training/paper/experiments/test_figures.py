@@ -1,6 +1,6 @@
 """The gallery shows every image's layers, true above predicted."""
 
-from training.paper.experiments.figures import GAP, gallery, SCALE
+from training.paper.experiments.figures import gallery, GAP, SCALE
 
 
 def test_a_gallery_has_two_rows_an_image_and_a_column_a_layer(truth, right):
