@@ -141,16 +141,17 @@ class Segmenter:
         noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
 
         def sample(numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> NDArray[np.float32]:
-            noise = torch.cat([torch.randn((k, 1, size, size), generator=noises[i])
-                               for i in numbers]).to(self.device)
+            def fresh() -> Tensor:
+                return torch.cat([torch.randn((k, 1, size, size), generator=noises[i])
+                                  for i in numbers]).to(self.device)
+
             rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=self.device)
             given = torch.from_numpy(cumulative).to(self.device).float()
             given = mirrored(given[:, None].repeat_interleave(k, dim=0), k, self._views)
             predict = predictor(self._model, tuple(level[rows] for level in features), given,
                                 self._alpha_bar, self._mask_values)
-            generator = torch.Generator(self.device).manual_seed(settings.seed)
-            x0 = SAMPLERS[settings.sampler](predict, noise, self._alpha_bar, settings.steps,
-                                            generator)
+            x0 = SAMPLERS[settings.sampler](predict, fresh(), self._alpha_bar, settings.steps,
+                                            fresh)
             low, high = self._mask_values
             probability = ((mirrored(x0, k, self._views) - low) / (high - low)).clamp(0, 1)
             return probability.reshape(len(numbers), k, size, size).float().cpu().numpy()

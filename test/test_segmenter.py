@@ -61,18 +61,26 @@ def test_images_segmented_together_get_what_each_gets_alone(segmenter, image):
             assert np.allclose(one.hypotheses, same_one.hypotheses, atol=1e-3)
 
 
-@pytest.mark.parametrize('sampler, steps', [('ancestral', 1000), ('ddim', 5), ('dpm', 5)])
-def test_the_papers_network_is_sampled_by_every_sampler(tmp_path, image, sampler, steps):
+@pytest.fixture
+def papers(tmp_path):
+    """Return the path of an untrained network of the paper's kind."""
     torch.manual_seed(0)
     model = ConcatUNet(ConcatUNetConfig(mask_size=16, channels=16, multipliers=(1,), blocks=1,
                                         attention_size=8))
     path = tmp_path / 'paper.safetensors'
     save_checkpoint(path, model, 'linear', (0.0, 1.0), {})
+    return path
+
+
+@pytest.mark.parametrize('sampler, steps', [('ancestral', 1000), ('ddim', 5), ('dpm', 5)])
+def test_the_papers_network_is_sampled_by_every_sampler(papers, image, sampler, steps):
     settings = Settings(hypotheses=2, steps=steps, sampler=sampler, max_layers=1, min_area=1)
-    layers = Segmenter.load(path, 'cpu', settings).layers([image], settings)[0]
-    assert len(layers) == 1  # untrained: noise, not blank
-    one, other = layers[0].hypotheses
+    segmenter = Segmenter.load(papers, 'cpu', settings)
+    _, (again,) = segmenter.layers([np.flip(image, 0).copy(), image], settings)
+    one, other = again.hypotheses  # untrained: noise, not blank
     assert not np.allclose(one, other)  # its noise makes them differ, not the view
+    (alone,), = segmenter.layers([image], settings)
+    assert np.allclose(alone.hypotheses, again.hypotheses, atol=0.02)  # whoever is in the batch
 
 
 def test_each_hypothesis_sees_another_view_and_answers_upright():

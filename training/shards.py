@@ -34,7 +34,7 @@ def parts_folder(out: Path, settings: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if note.is_file() and note.read_text() != text:
         raise PartsError(f'{folder}: an interrupted run left it with other settings '
-                        f'({note.read_text()}); use those, or remove the folder')
+                         f'({note.read_text()}); use those, or remove the folder')
     part = note.with_name(f'{note.name}.{os.getpid()}')
     part.write_text(text)
     part.replace(note)
@@ -67,7 +67,7 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
                     bar.update()
             except BrokenProcessPool as error:
                 raise PartsError('a worker process died, perhaps for want of memory; run again '
-                                f'with fewer workers: {folder} keeps what is done') from error
+                                 f'with fewer workers: {folder} keeps what is done') from error
             finally:
                 pool.shutdown(cancel_futures=True)
     return list(paths.values())

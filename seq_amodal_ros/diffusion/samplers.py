@@ -1,10 +1,11 @@
 """
 Samplers: from Gaussian noise to masks. Free functions of one signature.
 
-    sampler(predict, noise, alpha_bar, steps, generator) -> x0 [B, 1, height, width]
+    sampler(predict, noise, alpha_bar, steps, fresh) -> x0 [B, 1, height, width]
 
 `predict(x_t, t, x0_before)` returns the denoiser's Estimate of the clean mask x0 given the noisy
 mask x_t [B, 1, height, width], the time index t (int) and its own last estimate (zeros at first).
+`fresh()` returns new Gaussian noise of the same shape; without it, it is drawn by chance.
 A network that predicts the noise instead is turned into such a function by `x0_from_noise`.
 """
 
@@ -31,7 +32,8 @@ class Estimate(NamedTuple):
 
 
 Predict = Callable[[Tensor, int, Tensor], Estimate]
-Sampler = Callable[[Predict, Tensor, Tensor, int, 'torch.Generator | None'], Tensor]
+Fresh = Callable[[], Tensor]
+Sampler = Callable[[Predict, Tensor, Tensor, int, Fresh | None], Tensor]
 
 
 def x0_from_noise(x_t: Tensor, noise: Tensor, alpha_bar: float) -> Tensor:
@@ -67,7 +69,7 @@ def ancestral_step(x_t: Tensor, noise: Tensor, alpha_bar: Tensor, t: int, fresh:
 
 
 def ancestral(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
-              generator: torch.Generator | None = None) -> Tensor:
+              fresh: Fresh | None = None) -> Tensor:
     """
     Sample as the paper does: Eq. 9 at every time index; `steps` must be all of them.
 
@@ -79,18 +81,18 @@ def ancestral(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
     x_t, x0 = noise, torch.zeros_like(noise)
     for t in reversed(range(steps)):
         x0, variance = predict(x_t, t, x0)
-        fresh = torch.randn(x_t.shape, generator=generator, device=x_t.device, dtype=x_t.dtype)
         eps = noise_from_x0(x_t, x0, float(alpha_bar[t]))
-        x_t = ancestral_step(x_t, eps, alpha_bar, t, fresh, variance)
+        z = fresh() if fresh is not None else torch.randn_like(x_t)
+        x_t = ancestral_step(x_t, eps, alpha_bar, t, z, variance)
     return x_t
 
 
 def ddim(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
-         generator: torch.Generator | None = None) -> Tensor:
+         fresh: Fresh | None = None) -> Tensor:
     """
     Sample deterministically in few steps (Song et al. 2021, Eq. 12 with sigma = 0).
 
-    Time indices are spaced `trailing`. The answer depends on `noise` alone; `generator` is unused.
+    Time indices are spaced `trailing`. The answer depends on `noise` alone; `fresh` is unused.
     """
     x_t, x0 = noise, torch.zeros_like(noise)
     times = trailing(len(alpha_bar), steps)
@@ -104,11 +106,11 @@ def ddim(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
 
 
 def dpm(predict: Predict, noise: Tensor, alpha_bar: Tensor, steps: int,
-        generator: torch.Generator | None = None) -> Tensor:
+        fresh: Fresh | None = None) -> Tensor:
     """
     Sample deterministically by DPM-Solver++(2M) (Lu et al. 2022, Alg. 2), second order in time.
 
-    Time indices are spaced `trailing`, the last step is of first order. `generator` is unused.
+    Time indices are spaced `trailing`, the last step is of first order. `fresh` is unused.
     """
     x_t, x0 = noise, torch.zeros_like(noise)
     signal, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()

@@ -1,7 +1,7 @@
-"""
+r"""
 Bring weights of a guided-diffusion U-Net, such as the authors', into this project's checkpoint.
 
-    python -m training.paper.sas_keys ema_0.9999_200000.pt --preset sas \\
+    python -m training.paper.sas_keys ema_0.9999_200000.pt --preset sas \
         --max-layers 6 --min-area 20 --out weights.safetensors
 
 The authors' code builds on OpenAI's `UNetModel` (guided-diffusion, guided_diffusion/unet.py; its
@@ -14,7 +14,7 @@ forerunner improved-diffusion has the same names). Of the same structure ours di
     input_blocks.N.1               down_blocks.L.attentions.B  where level L has attention
     input_blocks.N.0.op            down_blocks.L.downsamplers.0.conv   the same N with B = blocks
     middle_block.0 .1 .2           mid_block.resnets.0 .attentions.0 .resnets.1
-    output_blocks.N.0              up_blocks.U.resnets.B       N = U (blocks + 1) + B, U = 0 coarsest
+    output_blocks.N.0              up_blocks.U.resnets.B       N = U (blocks + 1) + B, coarsest 0
     output_blocks.N.1              up_blocks.U.attentions.B    where that level has attention
     output_blocks.N.1 or .2 .conv  up_blocks.U.upsamplers.0.conv   after the level's last block
     out.0 .2                       conv_norm_out conv_out
@@ -32,6 +32,7 @@ Weights trained with more heads or another order of channels would be taken with
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 import sys
 from typing import Any
@@ -85,7 +86,7 @@ def renamed(state: Mapping[str, Tensor], config: ConcatUNetConfig, file: str) ->
                          f'{_few(superfluous)}; take the preset with the sizes of this network')
     with torch.device('meta'):
         shapes = {key: value.shape for key, value in ConcatUNet(config).state_dict().items()}
-    result = {}
+    result: dict[str, Tensor] = {}
     for key, ours in known.items():
         value = _checked(key, state[key], [shapes[name] for name in ours], file)
         result.update(zip(ours, value.chunk(len(ours))))
@@ -113,7 +114,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
                          f'({type(error).__name__}); save its state dict alone') from error
     if not isinstance(state, dict) or not all(
             isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
-        raise ValueError(f'{path}: not a state dict, tensors by name; save model.state_dict() alone')
+        raise ValueError(f'{path}: not tensors by name; save model.state_dict() alone')
     return state
 
 
@@ -126,7 +127,7 @@ def _parsed(path: Path) -> Any:
 def _checked(key: str, value: Tensor, shapes: Sequence[torch.Size], file: str) -> Tensor:
     """Return their tensor in the shape of ours, those of `shapes` one after the other."""
     shape = (len(shapes) * shapes[0][0], *shapes[0][1:])
-    given = shape + (1,) if key.endswith(FLAT) else shape
+    given = (*shape, 1) if key.endswith(FLAT) else shape
     if tuple(value.shape) != given or not value.is_floating_point():
         raise ValueError(f'{file}: {key}: must be real numbers of shape {list(given)}, got '
                          f'{value.dtype} {list(value.shape)}; take the preset with the sizes of '
@@ -175,7 +176,7 @@ def _up(config: ConcatUNetConfig, level: int) -> Iterator[Pair]:
     first, ours, attends = up * (config.blocks + 1), f'up_blocks.{up}', _attends(config, level)
     for block in range(config.blocks + 1):
         theirs = f'output_blocks.{first + block}'
-        # What comes from the way down is joined on, so every block narrows.
+        # What comes from the way down is joined on, so every block narrows what it gets.
         yield from _residual(f'{theirs}.0', f'{ours}.resnets.{block}', shortcut=True)
         if attends:
             yield from _attention(f'{theirs}.1', f'{ours}.attentions.{block}')
@@ -227,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                       str(given.checkpoint)))
         rules = Rules(given.max_layers, given.min_area)
         save_checkpoint(given.out, model, preset.schedule, preset.mask_values,
-                        {'source': given.checkpoint.name, 'rules': vars(rules)})
+                        {'source': given.checkpoint.name, 'rules': asdict(rules)})
     except (ValueError, OSError) as error:
         print(f'sas_keys: {error}', file=sys.stderr)
         return 2

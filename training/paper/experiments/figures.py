@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seq_amodal_ros.sequential import Layer
 from training.paper.experiments.data import TestImage
 
-SCALE, GAP = 2, 4  # pixels of the picture a pixel of the grid; between panels
+PANEL, GAP = 128, 4  # pixels: a panel is as large, or a little less; between panels
 
 
 def gallery(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer]], columns: int,
@@ -33,7 +33,7 @@ def gallery(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer]], co
 
 def _panel(image: NDArray[np.uint8], share: NDArray[np.floating] | None,
            outlined: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    size = image.shape[0] * SCALE
+    size = PANEL // image.shape[0] * image.shape[0]
     panel = cv2.resize(image, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.float32)
     if share is not None:
         shade = cv2.resize(share.astype(np.float32), (size, size),

@@ -45,7 +45,8 @@ class Bench:
         shown: dict[str, Any] = {
             'test set': self.test.parent.name, 'images': images,
             'trained on': checkpoint.training['data'],
-            'network': f'{self.setting.preset}, {config["channels"]} channels',
+            'network': f'{self.setting.preset}, {config["channels"]} channels, '
+                       f'{config["mask_size"]} x {config["mask_size"]}',
             'trained for': f'{checkpoint.training["steps"]} steps of {config["batch"]} samples',
             'sampler': f'{self.setting.sampler}, {self.setting.sampling_steps} steps, '
                        f'K = {self.setting.hypotheses}',

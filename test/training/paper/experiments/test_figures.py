@@ -1,10 +1,10 @@
 """The gallery shows every image's layers, true above predicted."""
 
-from training.paper.experiments.figures import gallery, GAP, SCALE
+from training.paper.experiments.figures import gallery, GAP, PANEL
 
 
 def test_a_gallery_has_two_rows_an_image_and_a_column_a_layer(truth, right):
-    side = 32 * SCALE + GAP
+    side = PANEL + GAP
     picture = gallery(truth, right, columns=3)
     assert picture.shape == (2 * 2 * side, (1 + 3) * side, 3)
     true, found = picture[:side, side:2 * side], picture[side:2 * side, side:2 * side]
@@ -13,6 +13,6 @@ def test_a_gallery_has_two_rows_an_image_and_a_column_a_layer(truth, right):
 
 
 def test_layers_that_were_not_found_stay_white(truth):
-    side = 32 * SCALE + GAP
+    side = PANEL + GAP
     picture = gallery(truth[:1], [[]], columns=3)
     assert (picture[side:] == 255).all()
