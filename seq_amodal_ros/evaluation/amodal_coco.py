@@ -19,15 +19,11 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from pycocotools import mask as coco_mask
+from seq_amodal_ros.evaluation.coco_masks import DatasetError, read_mask, rle_of
 from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionCycleError
 
 MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
-
-
-class DatasetError(ValueError):
-    """A data set or picture that cannot be used; the message names file and annotation."""
 
 
 @dataclass(frozen=True)
@@ -93,37 +89,6 @@ def image_size(path: Path, image: dict) -> tuple[int, int]:
     return height, width
 
 
-def read_mask(given: Any, height: int, width: int, name: str, key: str) -> NDArray[np.bool_]:
-    """
-    Return a mask bool [height, width] that is given as RLE or polygons under `key`.
-
-    Raises DatasetError, with `name` (file and annotation) and `key`, for anything else, for RLE of
-    another size, and for a point more than a pixel outside of the image.
-    """
-    try:
-        if isinstance(given, list):
-            polygons = _polygons(given)
-            _check_range(polygons, height, width, f'{name}: {key}')
-            rle = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-        else:
-            size, counts = list(given['size']), given['counts']
-            if size != [height, width]:
-                raise DatasetError(f'{name}: {key}: mask is {size[1]}x{size[0]}, the image is '
-                                   f'{width}x{height}')
-            counts = counts if isinstance(counts, list) else counts.encode('ascii')
-            total = _span(counts)
-            if total != height * width:
-                raise DatasetError(f'{name}: {key}: RLE of {total} pixels, the image has '
-                                   f'{height * width}')
-            rle = (coco_mask.frPyObjects({'size': size, 'counts': counts}, height, width)
-                   if isinstance(counts, list) else {'size': size, 'counts': counts})
-        return coco_mask.decode(rle).astype(bool)
-    except DatasetError:
-        raise
-    except (TypeError, LookupError, ValueError, AttributeError, OverflowError) as error:
-        raise DatasetError(f'{name}: {key} is neither RLE nor polygons ({error})') from error
-
-
 def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
     """
     Yield the samples of an amodal COCO file, one at a time.
@@ -173,7 +138,7 @@ def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
                   occluded_by: Sequence[int]) -> dict[str, Any]:
     """Return one object as an annotation; masks bool [height, width]."""
     return {'id': annotation_id, 'image_id': image_id, 'category_id': 1, 'iscrowd': 0,
-            'segmentation': _rle(mask), 'visible_segmentation': _rle(visible), 'layer': layer,
+            'segmentation': rle_of(mask), 'visible_segmentation': rle_of(visible), 'layer': layer,
             'occluded_by': list(occluded_by), 'bbox': [float(v) for v in box],
             'area': int(np.count_nonzero(mask))}
 
@@ -270,61 +235,12 @@ def _lacking(name: str, entry: dict, kinds: dict[str, type]) -> str:
     return ''
 
 
-def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {'size': rle['size'], 'counts': rle['counts'].decode('ascii')}
-
-
 def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.bool_]:
     name = f'{path}: annotation {annotation["id"]}'
     mask = read_mask(annotation.get('segmentation'), height, width, name, 'segmentation')
     if not mask.any():
         raise DatasetError(f'{name}: its amodal mask is empty')
     return mask
-
-
-def _span(counts: list | bytes) -> int:
-    """
-    Return how many pixels an RLE spans; raises ValueError for a run of negative length.
-
-    pycocotools does not ask, and hands out memory as it finds it where a run is missing.
-    Compressed, a run is a number of base 32, the lowest digit first, 48 added to each and 32 to
-    all but the last; from the fourth run on, it is the difference to the run before the last.
-    """
-    if isinstance(counts, list):
-        if not all(type(run) is int and run >= 0 for run in counts):
-            raise ValueError('counts must be whole numbers from 0 up')
-        return sum(counts)
-    digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
-    ends = np.flatnonzero(digits < 32)
-    if not len(ends) or ends[-1] != len(digits) - 1 or digits.min() < 0 or digits.max() > 63:
-        raise ValueError('counts are cut off or hold other characters')
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    if (ends - starts).max() > 7:
-        raise ValueError('counts hold a number that is too large')
-    place = 5 * (np.arange(len(digits)) - np.repeat(starts, ends - starts + 1))
-    runs = np.add.reduceat((digits & 31) << place, starts)
-    runs -= np.where(digits[ends] & 16, 32 << place[ends], 0)  # the sign
-    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
-    if runs.min() < 0:
-        raise ValueError('counts hold a negative run')
-    return int(runs.sum())
-
-
-def _check_range(polygons: list[list[float]], height: int, width: int, name: str) -> None:
-    for polygon in polygons:
-        for x, y in zip(polygon[::2], polygon[1::2]):
-            if not (-1 <= x <= width + 1 and -1 <= y <= height + 1):
-                raise DatasetError(f'{name}: point ({x:g}, {y:g}) lies outside of the image, '
-                                   f'which is {width}x{height}')
-
-
-def _polygons(given: list) -> list[list[float]]:
-    polygons = [[float(value) for value in polygon] for polygon in given]
-    if not polygons or not all(len(p) >= 6 and len(p) % 2 == 0 and np.isfinite(p).all()
-                               for p in polygons):
-        raise ValueError('polygons need three or more points of finite numbers')
-    return polygons
 
 
 def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:

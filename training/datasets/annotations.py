@@ -13,9 +13,9 @@ from seq_amodal_ros.evaluation.amodal_coco import (
     image_size,
     load_image,
     read_entries,
-    read_mask,
     read_occluders,
 )
+from seq_amodal_ros.evaluation.coco_masks import read_mask
 from training.datasets.keymap import DEPTHS, KeyMap, value_at
 from training.datasets.preprocess import (
     crop_box,
