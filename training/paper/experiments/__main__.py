@@ -27,6 +27,7 @@ from training.paper.experiments.settings import read_setting
 from training.paper.experiments.tables import Bench, TABLES
 
 DRAWN = 12  # images of a gallery
+LAYERS = 5  # of the image whose cost is measured
 
 
 def draw(bench: Bench, out: Path) -> None:
@@ -74,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             draw(bench, given.out)
             return 0
         if given.experiment == 'cost':
-            report = cost_report(bench.model(), load_checkpoint(DEFAULT), setting.hypotheses, 5,
-                                 given.device, bench.hardware)
+            report = cost_report(('sas', setting.preset), load_checkpoint(DEFAULT),
+                                 setting.hypotheses, LAYERS, given.device, bench.hardware)
         else:
             report = TABLES[given.experiment](bench)
         report.write(given.out, given.experiment)

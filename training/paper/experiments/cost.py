@@ -1,15 +1,17 @@
 """What an image costs with the paper's sampler and with the fast one: GMAC and seconds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import time
 
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint
-from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.diffusion.schedules import linear
 from seq_amodal_ros.segmenter import Segmenter, Settings
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from training.paper.config import read_preset
 from training.paper.experiments.report import Report
 
 WALKED = 20  # of the 1000 steps are timed; each costs the same
@@ -22,12 +24,6 @@ class Cost:
 
     gmac: float
     seconds: float
-
-
-def full_network() -> Checkpoint:
-    """Return the authors' network, untrained: what it costs does not depend on its weights."""
-    return Checkpoint(ConcatUNet(ConcatUNetConfig()).eval(), 'untrained', '0' * 64, 'linear',
-                      (0.0, 1.0))
 
 
 def ancestral_cost(model: torch.nn.Module, hypotheses: int, layers: int, device: str) -> Cost:
@@ -70,18 +66,21 @@ def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str)
     return Cost(counter.get_total_flops() / 2e9, float(np.median(took)))
 
 
-def cost_report(narrow: Checkpoint, fast: Checkpoint, hypotheses: int, layers: int, device: str,
-                hardware: str) -> Report:
-    """Return the costs of the authors' network, the narrow one and the fast one, in one run."""
+def cost_report(presets: Sequence[str], fast: Checkpoint, hypotheses: int, layers: int,
+                device: str, hardware: str) -> Report:
+    """
+    Return the costs of the presets' networks and of the fast one, in one run.
+
+    The presets' are untrained: what a network costs does not depend on its weights.
+    """
     report = Report('Cost of an image', {
         'K': hypotheses, 'layers': layers, 'hardware': hardware,
         'seconds of 1000 steps': f'{WALKED} calls timed, the rest in proportion',
         'seconds of the fast sampler': f'median of {ROUNDS}'})
-    costs = {
-        "authors' network, 1000 steps": ancestral_cost(full_network().model, hypotheses, layers,
-                                                       device),
-        'narrow network, 1000 steps': ancestral_cost(narrow.model, hypotheses, layers, device),
-        f'{fast.label}, 1 step': fast_cost(fast, hypotheses, layers, device)}
+    costs = {f'{name}, 1000 steps': ancestral_cost(
+        ConcatUNet(read_preset(name).network()).eval(), hypotheses, layers, device)
+        for name in presets}
+    costs[f'{fast.label}, 1 step'] = fast_cost(fast, hypotheses, layers, device)
     reference = list(costs.values())[-1]
     for name, cost in costs.items():
         report.add(name, {'GMAC': f'{cost.gmac:.0f}', 'seconds': f'{cost.seconds:.2f}',

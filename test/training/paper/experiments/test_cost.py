@@ -20,6 +20,14 @@ def test_1000_steps_cost_1000_calls_a_layer(model):
     assert more.seconds > one.seconds > 0
 
 
+def test_the_report_sets_presets_beside_the_fast_one(preset, small_checkpoint):
+    report = cost.cost_report([str(preset)], load_checkpoint(small_checkpoint), 2, 2, 'cpu', 'here')
+    slow, fast = report.rows
+    assert float(slow['GMAC']) > float(fast['GMAC'])
+    assert fast['times the fast one'] == '1'
+    assert report.conditions['hardware'] == 'here'
+
+
 def test_the_fast_one_walks_as_many_layers_as_asked(small_checkpoint):
     small = load_checkpoint(small_checkpoint)
     one = cost.fast_cost(small, hypotheses=2, layers=1, device='cpu')
