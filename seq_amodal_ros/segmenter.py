@@ -62,6 +62,9 @@ class Settings:
         """Raise ValueError, naming the setting and its range, for what cannot be sampled."""
         if self.sampler not in SAMPLERS:
             raise ValueError(f'sampler must be one of {", ".join(SAMPLERS)}, got {self.sampler!r}')
+        if self.sampler == 'ancestral' and self.steps != 1000:
+            raise ValueError('the sampler ancestral walks all 1000 steps: set steps to 1000, or '
+                             f'take the sampler ddim or dpm; got steps {self.steps}')
         limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
                   'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
         for name, (least, most) in limits.items():

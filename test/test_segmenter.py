@@ -124,6 +124,11 @@ def test_settings_out_of_range_are_named(setting, value):
         Settings(**{setting: value})
 
 
+def test_the_ancestral_sampler_needs_all_steps():
+    with pytest.raises(ValueError, match='set steps to 1000'):
+        Settings(sampler='ancestral', steps=4)
+
+
 def test_an_unknown_sampler_lists_the_known_ones():
     with pytest.raises(ValueError, match='sampler must be one of ancestral, ddim, dpm, got'):
         Settings(sampler='euler')

@@ -6,6 +6,7 @@ from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from seq_amodal_ros.checkpoint import DEFAULT
+from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.segmenter import Settings
 
 
@@ -33,6 +34,8 @@ FIXED = {
 SAMPLING = {
     'hypotheses': _Described(Settings.hypotheses, 'K: masks sampled for each layer', (1, 64)),
     'steps': _Described(Settings.steps, 'denoising steps of each mask', (1, 1000)),
+    'sampler': _Described(Settings.sampler, 'ddim or dpm: any number of steps; ancestral: all 1000',
+                          choices=tuple(SAMPLERS)),
     'max_layers': _Described(Settings.max_layers, 'N_max: stop after so many layers', (1, 64)),
     'min_area': _Described(Settings.min_area, 'Area_min: stop when a layer, leave out what shows, '
                            'less than so many pixels of a 64 x 64 image', (1, 1 << 20)),

@@ -95,8 +95,9 @@ class PerceptionNode(LifecycleNode):
             self._segmenter = Segmenter.load(self.get_parameter('weights').value,
                                              self.get_parameter('device').value,
                                              parameters.settings_of(self))
-        except ValueError as error:
-            self.get_logger().error(f'cannot configure: {error}')
+        except Exception as error:  # rclpy would be silent about any other than a refusal
+            kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+            self.get_logger().error(f'cannot configure: {kind}{error}')
             return TransitionCallbackReturn.FAILURE
         self.get_logger().info(f'weights {self._segmenter.label} on {self._segmenter.device}')
         return TransitionCallbackReturn.SUCCESS
