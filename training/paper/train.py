@@ -50,10 +50,10 @@ class TrainingError(RuntimeError):
 class PaperRun:
     """A run in a folder: network, average, optimiser and step; saved and resumed whole."""
 
-    def __init__(self, folder: Path, config: PaperConfig, layer: int | None,
+    def __init__(self, folder: Path, config: PaperConfig, layer: int | None, data: Sequence[str],
                  processes: Processes) -> None:
         """
-        Resume the run that `folder` holds, or begin one.
+        Resume the run that `folder` holds, or begin one; `data` names its scenes.
 
         Raises ValueError, naming folder and settings, if it was begun with others.
         """
@@ -64,14 +64,14 @@ class PaperRun:
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate,
                                            weight_decay=config.weight_decay)
-        self.identity = {'layer': layer, **asdict(config)}
+        self.identity = {'layer': layer, 'data': list(data), **asdict(config)}
         del self.identity['steps']  # a run may be made longer
         saved = read_state(self.state)
         if saved is not None:
             self._restore(saved)
 
     def _restore(self, saved: dict) -> None:
-        changed = [key for key, value in self.identity.items() if saved['identity'][key] != value]
+        changed = [key for key, value in self.identity.items() if saved['identity'].get(key) != value]
         if changed:
             raise ValueError(f'{self.folder}: begun with other values of {", ".join(changed)}; '
                              'give those, or another --out')
@@ -217,7 +217,8 @@ def _prepared(given: argparse.Namespace, processes: Processes,
                          str(processes.device))
     rules = rules_of(source, config.mask_size)
     given.out.mkdir(parents=True, exist_ok=True)
-    return PaperRun(given.out, config, given.layer, processes), source, rules
+    data = [str(path) for path in given.coco] or [given.protocol, *map(str, given.cutouts)]
+    return PaperRun(given.out, config, given.layer, data, processes), source, rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -233,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.error('%s', error)
             return 2
         facts = {'config': asdict(run.config), 'layer': given.layer, 'rules': asdict(rules),
-                 'data': [str(path) for path in given.coco] or given.protocol,
+                 'data': run.identity['data'],
                  'device': str(processes.device), 'processes': processes.count}
         try:
             train(run, source, given.minutes, facts)

@@ -108,6 +108,15 @@ def test_a_run_is_not_gone_on_with_under_other_settings(command, preset, tmp_pat
     assert 'begun with other values of ema' in caplog.text
 
 
+def test_a_run_is_not_gone_on_with_on_other_scenes(command, composed, tmp_path, caplog):
+    folder = str(tmp_path / 'run')
+    assert train.main([*command, '--out', folder]) == 0
+    annotations = str(composed / 'annotations.json')
+    command.insert(command.index(annotations), annotations)  # the set twice
+    assert train.main([*command, '--out', folder]) == 2
+    assert 'begun with other values of data' in caplog.text
+
+
 def test_samples_are_drawn_while_it_trains(command, tmp_path, monkeypatch):
     monkeypatch.setattr(train, 'DRAW_EVERY', 3)
     monkeypatch.setattr(train, 'DRAWN_STEPS', 2)
