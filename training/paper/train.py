@@ -71,7 +71,8 @@ class PaperRun:
             self._restore(saved)
 
     def _restore(self, saved: dict) -> None:
-        changed = [key for key, value in self.identity.items() if saved['identity'].get(key) != value]
+        begun = saved['identity']
+        changed = [key for key, value in self.identity.items() if begun.get(key) != value]
         if changed:
             raise ValueError(f'{self.folder}: begun with other values of {", ".join(changed)}; '
                              'give those, or another --out')
