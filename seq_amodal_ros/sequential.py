@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from seq_amodal_ros.scene import Mask
 
 Probability = NDArray[np.float32]
-SampleLayer = Callable[[Mask], Probability]
-"""Cumulative mask bool [S, S] -> K sampled masks as probabilities float32 [K, S, S], 0 to 1."""
 SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], NDArray[np.float32]]
-"""The same for many images: their numbers and bool [n, S, S] -> float32 [n, K, S, S]."""
+"""Images' numbers and cumulative masks bool [n, S, S] -> K masks each, float32 [n, K, S, S]."""
 
 Choose = Callable[[Probability], Probability | None]
 """K masks [K, S, S] -> the one that the layer keeps and the cumulative mask grows by."""
@@ -131,8 +129,3 @@ def segment_together(sample: SampleLayers, count: int, size: int, rules: StopRul
                 layers[number] = ended.value
         asking = following
     return layers
-
-
-def segment_layers(sample: SampleLayer, size: int, rules: StopRules) -> list[Layer]:
-    """Return the layers of one image."""
-    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, size, rules)[0]

@@ -5,7 +5,6 @@ import pytest
 from seq_amodal_ros.sequential import (
     mean_mask,
     representative,
-    segment_layers,
     segment_together,
     StopRules,
 )
@@ -30,6 +29,11 @@ def answers(*rounds):
         return np.array(masks)
 
     return sample, given
+
+
+def segment_layers(sample, size, rules):
+    """Return the layers of one image, sampled by a function of its cumulative mask."""
+    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, size, rules)[0]
 
 
 def test_each_layer_is_sampled_given_the_union_of_those_before():

@@ -25,3 +25,15 @@ def read_settings(path: Path, known: Set[str], way_out: str = '') -> dict[str, A
                          f'unknown {sorted(found - known, key=str)}')
     return {key: tuple(value) if isinstance(value, list) else value
             for key, value in given.items()}
+
+
+def read_named(folder: Path, name: str, known: Set[str]) -> tuple[Path, dict[str, Any]]:
+    """
+    Return path and settings of a YAML file, given by its path or as a name in `folder`.
+
+    Raises ValueError, naming the file and what else could be given, as `read_settings` does.
+    """
+    path = Path(name) if name.endswith('.yaml') else folder / f'{name}.yaml'
+    shipped = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
+    return path, read_settings(path, known,
+                               f'; take one of {shipped}, or the path of a .yaml file')

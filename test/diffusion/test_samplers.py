@@ -14,6 +14,11 @@ def truth():
     return mask
 
 
+def bent(x_t, t, before):
+    """Return a made-up estimate that hangs on all of x_t and t, so that a slip of a step shows."""
+    return torch.tanh(x_t * 2 + t / 1000)
+
+
 @pytest.mark.parametrize('t', [1, 10, 500, 999])
 def test_the_ancestral_step_is_that_of_ddpm(t):
     # The paper's Eq. 9 prints 1 / sqrt(alpha_bar_t); only 1 / sqrt(alpha_t) agrees.
@@ -38,16 +43,13 @@ def test_ddim_is_that_of_diffusers(steps):
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, 1, 8, 8, generator=generator)
 
-    def predict(x_t, t, before):
-        return torch.tanh(x_t * 2 + t / 1000)
-
     scheduler = DDIMScheduler(beta_schedule='linear', prediction_type='sample', clip_sample=False,
                               timestep_spacing='trailing', set_alpha_to_one=True)
     scheduler.set_timesteps(steps)
     x_t = noise
     for t in scheduler.timesteps:
-        x_t = scheduler.step(predict(x_t, int(t), None), t, x_t).prev_sample
-    ours = samplers.ddim(lambda *given: Estimate(predict(*given)), noise, schedules.linear(), steps)
+        x_t = scheduler.step(bent(x_t, int(t), None), t, x_t).prev_sample
+    ours = samplers.ddim(lambda *given: Estimate(bent(*given)), noise, schedules.linear(), steps)
     assert torch.allclose(ours, x_t, atol=1e-4)
 
 
@@ -55,16 +57,13 @@ def test_ddim_is_that_of_diffusers(steps):
 def test_dpm_is_the_second_order_multistep_solver_of_diffusers(steps):
     noise = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
-    def predict(x_t, t, before):
-        return torch.tanh(x_t * 2 + t / 1000)
-
     scheduler = DPMSolverMultistepScheduler(beta_schedule='linear', prediction_type='sample',
                                             timestep_spacing='trailing', final_sigmas_type='zero')
     scheduler.set_timesteps(steps)
     x_t = noise
     for t in scheduler.timesteps:
-        x_t = scheduler.step(predict(x_t, int(t), None), t, x_t).prev_sample
-    ours = samplers.dpm(lambda *given: Estimate(predict(*given)), noise, schedules.linear(), steps)
+        x_t = scheduler.step(bent(x_t, int(t), None), t, x_t).prev_sample
+    ours = samplers.dpm(lambda *given: Estimate(bent(*given)), noise, schedules.linear(), steps)
     assert torch.allclose(ours, x_t, atol=1e-4)
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from training.settings import read_settings
+from training.settings import read_named
 
 FOLDER = Path(__file__).with_name('keymaps')
 DEPTHS = ('smaller_nearer', 'larger_nearer')
@@ -66,11 +66,8 @@ class KeyMap:
 
 def read_keymap(name: str) -> KeyMap:
     """Return a key map by name or by path of a YAML file; raises ValueError, naming it."""
-    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    known = {field.name for field in fields(KeyMap)} - {'name'}
-    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
-    way_out = f'; take one of {shipped}, or the path of a .yaml file'
-    return KeyMap(name=str(path), **read_settings(path, known, way_out))
+    path, settings = read_named(FOLDER, name, {f.name for f in fields(KeyMap)} - {'name'})
+    return KeyMap(name=str(path), **settings)
 
 
 def value_at(annotation: dict, key: str) -> Any:

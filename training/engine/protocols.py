@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from training.settings import read_settings
+from training.settings import read_named
 
 FOLDER = Path(__file__).with_name('protocols')
 GROUPS = ('any', 'source', 'class', 'object')
@@ -66,8 +66,5 @@ class Protocol:
 
 def read_protocol(name: str) -> Protocol:
     """Return a protocol by name or by path of a YAML file; raises ValueError, naming both."""
-    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    known = {field.name for field in fields(Protocol)} - {'name'}
-    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
-    way_out = f'; take one of {shipped}, or the path of a .yaml file'
-    return Protocol(name=path.stem, **read_settings(path, known, way_out))
+    path, settings = read_named(FOLDER, name, {f.name for f in fields(Protocol)} - {'name'})
+    return Protocol(name=path.stem, **settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNetConfig
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from training.settings import read_settings
+from training.settings import read_named
 
 FOLDER = Path(__file__).with_name('presets')
 
@@ -78,10 +78,7 @@ class PaperConfig:
 
 def read_preset(name: str) -> PaperConfig:
     """Return a preset by name or by path of a YAML file; raises ValueError, naming both."""
-    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
-    way_out = f'; take one of {shipped}, or the path of a .yaml file'
-    settings = read_settings(path, {field.name for field in fields(PaperConfig)}, way_out)
+    path, settings = read_named(FOLDER, name, {field.name for field in fields(PaperConfig)})
     try:
         config = PaperConfig(**settings)
         config.network()

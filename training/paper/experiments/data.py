@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, samples
+from training.datasets.preprocess import shrink_image, shrink_mask
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,9 @@ def read_test(path: Path, size: int, limit: int) -> Sequence[TestImage]:
     """
     found = []
     for sample in islice(samples(path), limit):
-        image = cv2.resize(load_image(sample.path), (size, size), interpolation=cv2.INTER_AREA)
-        masks = [cv2.resize(mask.astype(np.float32), (size, size),
-                            interpolation=cv2.INTER_AREA) >= 0.5 for mask in sample.masks]
-        found.append(TestImage(image, np.array(masks, bool).reshape(-1, size, size),
-                               sample.layers))
+        masks = [shrink_mask(mask, size) for mask in sample.masks]
+        found.append(TestImage(shrink_image(load_image(sample.path), size),
+                               np.array(masks, bool).reshape(-1, size, size), sample.layers))
     if not found:
         raise DatasetError(f'{path}: the split is empty, nothing to test on')
     return found

@@ -57,10 +57,15 @@ def sequential(checkpoint: Checkpoint, truth: Sequence[TestImage], setting: Sett
                choose: Choose = chosen_mask) -> list[list[Layer]]:
     """Return Alg. 2's layers of each image."""
     segmenter = Segmenter(checkpoint, device, settings_of(checkpoint, setting))
+    return _sampled(segmenter, truth, setting.batch, choose)
+
+
+def _sampled(segmenter: Segmenter, truth: Sequence[TestImage], batch: int,
+             choose: Choose = chosen_mask) -> list[list[Layer]]:
     predicted: list[list[Layer]] = []
-    parts = [truth[i:i + setting.batch] for i in range(0, len(truth), setting.batch)]
-    for part in tqdm(parts, desc=f'sampling, K = {setting.hypotheses}', unit='batch'):
-        predicted += segmenter.layers([image.image for image in part], segmenter.settings, choose)
+    for first in tqdm(range(0, len(truth), batch), desc='sampling', unit='batch'):
+        images = [image.image for image in truth[first:first + batch]]
+        predicted += segmenter.layers(images, segmenter.settings, choose)
     return predicted
 
 
@@ -75,12 +80,7 @@ def independent(checkpoints: Sequence[Checkpoint], truth: Sequence[TestImage], s
     one = replace(settings_of(checkpoints[0], setting), max_layers=1, min_area=1)
     size = checkpoints[0].model.mask_size
     blank = Layer(np.zeros((size, size), np.float32), np.zeros((0, size, size), np.float32))
-    for number, checkpoint in enumerate(checkpoints, start=1):
-        segmenter = Segmenter(checkpoint, device, one)
-        found: list[Layer] = []
-        parts = [truth[i:i + setting.batch] for i in range(0, len(truth), setting.batch)]
-        for part in tqdm(parts, desc=f'sampling, DIS of layer {number}', unit='batch'):
-            answers = segmenter.layers([image.image for image in part], one)
-            found += [layers[0] if layers else blank for layers in answers]
-        by_layer.append(found)
+    for checkpoint in checkpoints:
+        answers = _sampled(Segmenter(checkpoint, device, one), truth, setting.batch)
+        by_layer.append([layers[0] if layers else blank for layers in answers])
     return [list(layers) for layers in zip(*by_layer)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from training.settings import read_settings
+from training.settings import read_named
 
 FOLDER = Path(__file__).parent
 
@@ -43,7 +43,4 @@ class Setting:
 
 def read_setting(name: str) -> Setting:
     """Return a setting by name or by path of a YAML file; raises ValueError, naming both."""
-    path = Path(name) if name.endswith('.yaml') else FOLDER / f'{name}.yaml'
-    shipped = ', '.join(sorted(p.stem for p in FOLDER.glob('*.yaml')))
-    return Setting(**read_settings(path, {field.name for field in fields(Setting)},
-                                   f'; take one of {shipped}, or the path of a .yaml file'))
+    return Setting(**read_named(FOLDER, name, {field.name for field in fields(Setting)})[1])

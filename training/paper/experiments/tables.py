@@ -39,6 +39,13 @@ class Bench:
         return list(read_test(self.test, checkpoint.model.mask_size,
                               limit or self.setting.images))
 
+    def begin(self, title: str, limit: int | None = None,
+              ) -> tuple[Checkpoint, list[TestImage], Report]:
+        """Return the model with cumulative mask, the test images and a report without rows."""
+        model = self.model()
+        truth = self.truth(model, limit)
+        return model, truth, self.report(title, model, len(truth))
+
     def report(self, title: str, checkpoint: Checkpoint, images: int) -> Report:
         """Return an empty report that states the conditions."""
         config = checkpoint.training['config']
@@ -59,9 +66,8 @@ class Bench:
 
 def table_1(bench: Bench) -> Report:
     """Tab. 1: the number K of masks sampled for each layer."""
-    model = bench.model()
-    truth = bench.truth(model, bench.setting.ensemble_images)
-    report = bench.report('Tab. 1: number of generated masks K', model, len(truth))
+    model, truth, report = bench.begin('Tab. 1: number of generated masks K',
+                                       bench.setting.ensemble_images)
     for k in bench.setting.ensembles:
         setting = replace(bench.setting, hypotheses=k)
         scores = layer_scores(truth, sequential(model, truth, setting, bench.data.device))
@@ -73,9 +79,7 @@ def table_1(bench: Bench) -> Report:
 
 def table_2(bench: Bench) -> Report:
     """Tab. 2: the cumulative mask grows by the mean mask or by the chosen one."""
-    model = bench.model()
-    truth = bench.truth(model)
-    report = bench.report('Tab. 2: mean mask against chosen mask', model, len(truth))
+    model, truth, report = bench.begin('Tab. 2: mean mask against chosen mask')
     for name, given in (('mean mask', {'choose': mean_mask}), ('chosen mask', {})):
         predicted = sequential(model, truth, bench.setting, bench.data.device, **given)
         report.add(f'ours, {name}', layer_cells(layer_scores(truth, predicted)))
@@ -102,9 +106,7 @@ def table_3(bench: Bench) -> Report:
 
 def table_4(bench: Bench) -> Report:
     """Tab. 4: against DIS, the same network without cumulative mask, one a layer."""
-    model = bench.model()
-    truth = bench.truth(model)
-    report = bench.report('Tab. 4: with and without cumulative mask', model, len(truth))
+    model, truth, report = bench.begin('Tab. 4: with and without cumulative mask')
     rivals = [bench.model(layer=i) for i in range(1, bench.setting.layers + 1)]
     config = rivals[0].training['config']
     report.conditions = {**report.conditions, 'DIS trained for': (
@@ -125,9 +127,7 @@ def table_4(bench: Bench) -> Report:
 
 def table_5(bench: Bench) -> Report:
     """Tab. 5: AP with and without layer."""
-    model = bench.model()
-    truth = bench.truth(model)
-    report = bench.report('Tab. 5: AP with and without layer', model, len(truth))
+    model, truth, report = bench.begin('Tab. 5: AP with and without layer')
     predicted = sequential(model, truth, bench.setting, bench.data.device)
     area = model.training['rules']['min_area']
     columns = 'AP with layer', 'AP without layer'
@@ -139,9 +139,7 @@ def table_5(bench: Bench) -> Report:
 
 def figure_4(bench: Bench) -> Report:
     """Fig. 4: how much the hypotheses differ, layer by layer."""
-    model = bench.model()
-    truth = bench.truth(model)
-    report = bench.report('Fig. 4: diversity of the hypotheses', model, len(truth))
+    model, truth, report = bench.begin('Fig. 4: diversity of the hypotheses')
     predicted = sequential(model, truth, bench.setting, bench.data.device)
     for row in diversity(predicted):
         report.add(f'layer {row["layer"]}', {'mean of 1 - IOU': f'{row["distance"]:.3f}',
