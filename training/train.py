@@ -22,6 +22,7 @@ import time
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser, Pyramid
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
+from seq_amodal_ros.segmenter import choose_device
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -245,21 +246,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--start', help='weights that a new run goes on from; default: ImageNet '
                                         'for the encoder, chance for the rest')
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        config = read_config(given.config)
-        feed = Feed(config, given.cutouts, given.recorded, given.device, given.backgrounds)
+        config, device = read_config(given.config), str(choose_device(given.device))
+        feed = Feed(config, given.cutouts, given.recorded, device, given.backgrounds)
         start = load_checkpoint(given.start) if given.start else None
         given.run.mkdir(parents=True, exist_ok=True)
-        run = Run(given.run, config, given.device, start)
+        run = Run(given.run, config, device, start)
         feed.seek(run.step)
     except (ValueError, OSError) as error:
         log.error('%s', error)
         return 2
-    facts = {'config': asdict(config), 'sources': feed.held, 'device': given.device}
+    facts = {'config': asdict(config), 'sources': feed.held, 'device': device}
     if start is not None:
         facts['start'] = {'weights': start.label, 'training': start.training}
     try:

@@ -89,6 +89,13 @@ def test_missing_cutouts_are_named(tmp_path, caplog):
     assert not (tmp_path / 'r').exists()
 
 
+def test_a_device_that_is_not_there_is_named(config, tmp_path, caplog):
+    assert train.main(['--config', str(config), '--device', 'cuda:99', '--run',
+                       str(tmp_path / 'run')]) == 2
+    assert "device 'cuda:99'" in caplog.text
+    assert not (tmp_path / 'run').exists()
+
+
 def test_a_feed_resumes_with_the_same_scenes(config, composed):
     def feed():
         return train.Feed(read_config(config), [], [composed / 'annotations.json'], 'cpu')

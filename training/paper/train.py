@@ -27,6 +27,7 @@ from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.diffusion.samplers import dpm
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.segmenter import choose_device, DeviceError
 import torch
 from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -196,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--cumulative-noise', type=float, metavar='SHARE',
                         help="instead of the preset's (Sec. 5.4)")
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     return parser
 
 
@@ -227,7 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Processes(given.device) as processes:
+    try:
+        device = str(choose_device(given.device))
+    except DeviceError as error:
+        log.error('%s', error)
+        return 2
+    with Processes(device) as processes:
         try:
             run, source, rules = _prepared(given, processes)
             lock = locked(given.out) if processes.leads else None

@@ -128,6 +128,7 @@ def test_samples_are_drawn_while_it_trains(command, tmp_path, monkeypatch):
 @pytest.mark.parametrize('extra, reason', [
     (['--layer', '0'], '--layer counts from 1'),
     (['--preset', 'huge'], 'huge.yaml: cannot be read'),
+    (['--device', 'cuda:99'], "device 'cuda:99'"),
 ])
 def test_wrong_settings_are_named_before_anything_is_written(command, tmp_path, caplog, extra,
                                                              reason):

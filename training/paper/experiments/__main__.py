@@ -17,6 +17,7 @@ import sys
 
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
+from seq_amodal_ros.segmenter import choose_device
 import torch
 from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report
@@ -60,15 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--test', type=Path, required=True, help='test set in amodal COCO')
     parser.add_argument('--setting', default='small', help='small, full or a .yaml file')
     parser.add_argument('--out', type=Path, required=True, help='folder of models and results')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
     scenes = ['--coco', *given.coco] if given.coco else \
         ['--protocol', given.protocol, '--cutouts', *given.cutouts]
     try:
-        setting = read_setting(given.setting)
-        bench = Bench(given.out, given.test, TrainingData(scenes, given.device), setting,
-                      hardware(given.device))
+        setting, device = read_setting(given.setting), str(choose_device(given.device))
+        bench = Bench(given.out, given.test, TrainingData(scenes, device), setting,
+                      hardware(device))
         read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of training
         given.out.mkdir(parents=True, exist_ok=True)
         if given.experiment == 'gallery':
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if given.experiment == 'cost':
             report = cost_report(('sas', setting.preset), load_checkpoint(DEFAULT),
-                                 setting.hypotheses, LAYERS, given.device, bench.hardware)
+                                 setting.hypotheses, LAYERS, device, bench.hardware)
         else:
             report = TABLES[given.experiment](bench)
         report.write(given.out, given.experiment)
