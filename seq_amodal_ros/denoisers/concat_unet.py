@@ -1,8 +1,8 @@
 """
 The paper's denoiser: one U-Net over image, cumulative mask and noisy mask as channels (Sec. 4).
 
-X = I ⊕ CM ⊕ M_t goes in, the noise of M_t comes out, and beside it the variance where that is
-learned (Nichol and Dhariwal 2021). The network is `diffusers`' UNet2DModel.
+X = I ⊕ CM ⊕ M_t goes in, the noise of M_t or its velocity comes out, and beside it the variance
+where that is learned (Nichol and Dhariwal 2021). The network is `diffusers`' UNet2DModel.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ class ConcatUNetConfig:
     channels           of the finest level; level n has channels x multipliers[n]
     blocks             residual blocks a level
     attention_size     level of that side has attention, one head
+    predicts           noise, as the paper does, or velocity
     learned_variance   a second output channel, v
     cumulative         the cumulative mask is an input; without it the network is DIS (Sec. 5.5)
     image_values       what black and white become
@@ -34,6 +35,7 @@ class ConcatUNetConfig:
     multipliers: Sequence[int] = (1, 2, 3, 4)
     blocks: int = 2
     attention_size: int = 16
+    predicts: Predicts = 'noise'
     learned_variance: bool = True
     cumulative: bool = True
     image_values: Sequence[float] = (0.0, 255.0)
@@ -45,6 +47,8 @@ class ConcatUNetConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 1 <= len(self.multipliers) <= 6 or any(not 1 <= m <= 8 for m in self.multipliers):
             raise ValueError(f'multipliers must be 1 to 6 of 1 to 8, got {self.multipliers}')
+        if self.predicts not in ('noise', 'velocity'):
+            raise ValueError(f'predicts must be noise or velocity, got {self.predicts!r}')
         scale = 1 << (len(self.multipliers) - 1)
         if self.mask_size % scale or not 16 <= self.mask_size <= 512:
             raise ValueError(f'mask_size must be a multiple of {scale} in 16 to 512, '
@@ -80,13 +84,17 @@ class ConcatUNet(nn.Module):
     """The network with the signature that all denoisers share."""
 
     architecture = 'concat_unet'
-    predicts: Predicts = 'noise'
 
     def __init__(self, config: ConcatUNetConfig | None = None) -> None:
         """Make the network untrained."""
         super().__init__()
         self.config = config or ConcatUNetConfig()
         self.unet = unet(self.config)
+
+    @property
+    def predicts(self) -> Predicts:
+        """Return what `denoise` puts out."""
+        return self.config.predicts
 
     @property
     def mask_size(self) -> int:
@@ -111,7 +119,7 @@ class ConcatUNet(nn.Module):
     def denoise(self, features: tuple[Tensor, ...], cumulative: Tensor, x_t: Tensor, t: Tensor,
                 before: Tensor) -> Tensor:
         """
-        Return the noise in x_t, and v where it is learned: [B, 1 or 2, S, S].
+        Return noise or velocity of x_t, and v where it is learned: [B, 1 or 2, S, S].
 
         features     what `encode` returned
         cumulative   float [B, 1, S, S], 0 or 1

@@ -2,22 +2,24 @@
 
 from typing import Literal, Protocol
 
-from seq_amodal_ros.diffusion.samplers import Estimate, Predict, x0_from_noise
+from seq_amodal_ros.diffusion.samplers import Estimate, Predict, x0_from_noise, x0_from_velocity
 import torch
 from torch import Tensor
 
-Predicts = Literal['logit', 'noise']
+Predicts = Literal['logit', 'noise', 'velocity']
 
 
 class Denoiser(Protocol):
     """
     What every network offers.
 
-    predicts  'logit': the logit of the clean mask; 'noise': that of x_t, and the variance's v as
-              a second channel where it was learned
+    predicts  'logit': the logit of the clean mask; 'noise' or 'velocity': that of x_t, and the
+              variance's v as a second channel where it was learned
     """
 
-    predicts: Predicts
+    @property
+    def predicts(self) -> Predicts:
+        """Return what `denoise` puts out."""
 
     def denoise(self, features: tuple[Tensor, ...], cumulative: Tensor, x_t: Tensor, t: Tensor,
                 before: Tensor) -> Tensor:
@@ -39,7 +41,8 @@ def predictor(model: Denoiser, features: tuple[Tensor, ...], cumulative: Tensor,
         answer = model.denoise(features, cumulative, x_t, time, (before - middle) / half).float()
         if model.predicts == 'logit':
             return Estimate((answer.sigmoid() * 2 - 1) * half + middle)
-        x0 = x0_from_noise(x_t, answer[:, :1], float(alpha_bar[t])).clamp(low, high)
+        clean = x0_from_noise if model.predicts == 'noise' else x0_from_velocity
+        x0 = clean(x_t, answer[:, :1], float(alpha_bar[t])).clamp(low, high)
         return Estimate(x0, (answer[:, 1:] + 1) / 2 if answer.shape[1] == 2 else None)
 
     return predict

@@ -6,7 +6,8 @@ Samplers: from Gaussian noise to masks. Free functions of one signature.
 `predict(x_t, t, x0_before)` returns the denoiser's Estimate of the clean mask x0 given the noisy
 mask x_t [B, 1, height, width], the time index t (int) and its own last estimate (zeros at first).
 `fresh()` returns new Gaussian noise of the same shape; without it, it is drawn by chance.
-A network that predicts the noise instead is turned into such a function by `x0_from_noise`.
+A network that predicts noise or velocity instead is turned into such a function by
+`x0_from_noise` or `x0_from_velocity`.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,11 @@ Sampler = Callable[[Predict, Tensor, Tensor, int, Fresh | None], Tensor]
 def x0_from_noise(x_t: Tensor, noise: Tensor, alpha_bar: float) -> Tensor:
     """Return the clean mask that, noised by `noise` to level alpha_bar, gives x_t (Eq. 8)."""
     return (x_t - (1 - alpha_bar) ** 0.5 * noise) / alpha_bar ** 0.5
+
+
+def x0_from_velocity(x_t: Tensor, velocity: Tensor, alpha_bar: float) -> Tensor:
+    """Return the clean mask of a noisy one and its velocity (Salimans and Ho 2022, App. D)."""
+    return alpha_bar ** 0.5 * x_t - (1 - alpha_bar) ** 0.5 * velocity
 
 
 def noise_from_x0(x_t: Tensor, x0: Tensor, alpha_bar: float) -> Tensor:

@@ -11,7 +11,7 @@ MASK[..., 1:3, 1:3] = 1
 
 
 class Knows:
-    """A network that knows the mask and answers with its logit, or with the noise around it."""
+    """A network that knows the mask and answers with its logit, or with the noise around it or the velocity."""
 
     def __init__(self, predicts, mask_values, variance=None):
         self.predicts, self.low, self.high = predicts, *mask_values
@@ -24,10 +24,12 @@ class Knows:
         level = float(self.alpha_bar[round(float(t[0]) * 1000) - 1])
         x0 = MASK * (self.high - self.low) + self.low
         noise = (x_t - level ** 0.5 * x0) / (1 - level) ** 0.5
-        return noise if self.variance is None else torch.cat([noise, self.variance], dim=1)
+        velocity = level ** 0.5 * noise - (1 - level) ** 0.5 * x0
+        answer = noise if self.predicts == 'noise' else velocity
+        return answer if self.variance is None else torch.cat([answer, self.variance], dim=1)
 
 
-@pytest.mark.parametrize('predicts', ['logit', 'noise'])
+@pytest.mark.parametrize('predicts', ['logit', 'noise', 'velocity'])
 @pytest.mark.parametrize('values', [(-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)])
 def test_the_clean_mask_comes_out_in_its_own_values(predicts, values):
     low, high = values

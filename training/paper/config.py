@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNetConfig
+from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from training.settings import read_named
 
@@ -16,11 +17,11 @@ class PaperConfig:
     """
     Every setting of the network and its training.
 
-    The first nine are ConcatUNetConfig's. The others:
+    The first ten are ConcatUNetConfig's. The others:
 
     mask_values    what off and on of a mask become before noise
     schedule       name of the noise schedule, T = 1000
-    vlb_weight     weight of the variational bound beside the noise's mean squared error
+    vlb_weight     weight of the variational bound beside the mean squared error
     cumulative_noise  share of samples whose cumulative mask lacks a random layer (Sec. 5.4)
     steps          optimiser steps
     batch          samples (image, layer) a step, over all processes together
@@ -37,6 +38,7 @@ class PaperConfig:
     multipliers: Sequence[int]
     blocks: int
     attention_size: int
+    predicts: Predicts
     learned_variance: bool
     cumulative: bool
     image_values: Sequence[float]

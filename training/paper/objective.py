@@ -1,40 +1,46 @@
 """
-The training objective: the noise's mean squared error, and the bound that teaches the variance.
+The training objective: a mean squared error, and the bound that teaches the variance.
 
 Only the mask is noised (Eq. 8); image and cumulative mask enter clean.
 """
 
 import math
 
-from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.diffusion.schedules import add_noise, posterior_variance
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 from training.paper.batches import Batch
+from training.paper.config import PaperConfig
 
 BIN = 1 / 255  # half a grey level of values in -1 to 1: the likelihood of an 8-bit picture
 
 
-def loss_of(model: ConcatUNet, batch: Batch, alpha_bar: Tensor, mask_values: tuple[float, float],
-            vlb_weight: float, generator: torch.Generator) -> Tensor:
+def loss_of(model: nn.Module, batch: Batch, alpha_bar: Tensor, config: PaperConfig,
+            generator: torch.Generator) -> Tensor:
     """
     Return the loss of a batch at times drawn evenly: |eps - eps_theta|^2 + vlb_weight L_vlb.
 
-    alpha_bar float64 [T] on the batch's device. The bound's mean is held fixed, so that it moves
-    the variance alone (Nichol and Dhariwal 2021, Eq. 16); at T = 1000 their lambda is 1 here.
+    Where the network predicts the velocity sqrt(ab) eps - sqrt(1 - ab) M (Salimans and Ho 2022),
+    that stands in for eps. alpha_bar float64 [T] on the batch's device. The bound's mean is held
+    fixed, so that it moves the variance alone (Nichol and Dhariwal 2021, Eq. 16); at T = 1000
+    their lambda is 1 here.
     """
-    low, high = mask_values
+    low, high = config.mask_values
     x0 = batch.target * (high - low) + low
     index = torch.randint(len(alpha_bar), (len(x0),), generator=generator, device=x0.device)
     noise = torch.randn(x0.shape, generator=generator, device=x0.device)
     x_t = add_noise(x0, noise, alpha_bar[index])
     time = (index + 1).float() / len(alpha_bar)
     answer = model(batch.image, batch.cumulative, x_t, time).float()
-    loss = (answer[:, :1] - noise).square().mean()
-    if vlb_weight:
-        bound = bound_terms(answer[:, :1].detach(), (answer[:, 1:] + 1) / 2, x0, x_t, index,
-                            alpha_bar)
-        loss = loss + vlb_weight * len(alpha_bar) / 1000 * bound.mean()
+    level = alpha_bar[index].float().reshape(-1, 1, 1, 1)
+    rotates = config.predicts == 'velocity'
+    target = level.sqrt() * noise - (1 - level).sqrt() * x0 if rotates else noise
+    loss = (answer[:, :1] - target).square().mean()
+    if config.vlb_weight:
+        mean = answer[:, :1].detach()
+        eps = level.sqrt() * mean + (1 - level).sqrt() * x_t if rotates else mean
+        bound = bound_terms(eps, (answer[:, 1:] + 1) / 2, x0, x_t, index, alpha_bar)
+        loss = loss + config.vlb_weight * len(alpha_bar) / 1000 * bound.mean()
     return loss
 
 

@@ -145,7 +145,7 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
         group['lr'] = config.learning_rate * min(1.0, (run.step + 1) / (config.warmup + 1))
     with torch.autocast(processes.device.type, torch.bfloat16,
                         enabled=config.precision == 'bfloat16'):
-        loss = loss_of(network, batch, alpha_bar, config.mask_values, config.vlb_weight, generator)
+        loss = loss_of(network, batch, alpha_bar, config, generator)
     if processes.anywhere(not math.isfinite(loss.item())):
         last = source.next
         first = last - scenes_for(len(batch.target), run.layer)

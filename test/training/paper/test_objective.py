@@ -1,14 +1,18 @@
 """The loss against the definitions it is made of."""
 
+from dataclasses import replace
 import math
 
 from seq_amodal_ros.diffusion.schedules import add_noise, linear
+import pytest
 import torch
 from torch.distributions import kl_divergence, Normal
 from training.paper.batches import Batch
+from training.paper.config import read_preset
 from training.paper.objective import bound_terms, discretised_log_likelihood, loss_of
 
 T = 1000
+PAPER, VELOCITY = read_preset('paper'), replace(read_preset('paper'), predicts='velocity')
 
 
 def batch():
@@ -18,20 +22,24 @@ def batch():
     return Batch(torch.rand(4, 3, 8, 8), torch.zeros(4, 1, 8, 8), target)
 
 
-def test_a_network_that_knows_the_noise_has_no_loss():
+@pytest.mark.parametrize('config', [PAPER, VELOCITY])
+def test_a_network_that_knows_the_mask_has_no_loss(config):
     given, alpha_bar = batch(), linear()
 
     def knows(image, cumulative, x_t, t):
         level = alpha_bar[(t * T - 1).round().long()].reshape(-1, 1, 1, 1)
-        return (x_t - level.sqrt() * (given.target * 2 - 1)) / (1 - level).sqrt()
+        x0 = given.target * 2 - 1
+        noise = (x_t - level.sqrt() * x0) / (1 - level).sqrt()
+        # The velocity is the slope of x_t by the angle whose cosine is the mask's share.
+        return noise if config is PAPER else level.sqrt() * noise - (1 - level).sqrt() * x0
 
-    assert loss_of(knows, given, alpha_bar, (-1.0, 1.0), 0.0, torch.Generator()) < 1e-6
+    assert loss_of(knows, given, alpha_bar, config, torch.Generator()) < 1e-6
 
 
 def test_a_network_that_says_nothing_has_the_noises_variance():
     given = batch()
     losses = [float(loss_of(lambda image, cumulative, x_t, t: torch.zeros_like(x_t), given,
-                            linear(), (-1.0, 1.0), 0.0, torch.Generator().manual_seed(i)))
+                            linear(), PAPER, torch.Generator().manual_seed(i)))
               for i in range(20)]
     assert abs(sum(losses) / 20 - 1) < 0.1
 
@@ -69,8 +77,9 @@ def test_the_bound_teaches_the_variance_alone():
     seen = []
     for weight in (0.0, 1.0):
         answer = torch.cat([noise, v], dim=1)
+        config = replace(read_preset('sas'), vlb_weight=weight)
         loss = loss_of(lambda image, cumulative, x_t, t, answer=answer: answer, batch(), linear(),
-                       (0.0, 1.0), weight, torch.Generator().manual_seed(0))
+                       config, torch.Generator().manual_seed(0))
         seen.append(torch.autograd.grad(loss, [noise, v], allow_unused=True))
     (without, nothing), (beside, taught) = seen
     assert torch.equal(without, beside)
