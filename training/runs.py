@@ -1,4 +1,4 @@
-"""What every training run needs: a folder of its own, averaged weights, a state saved whole."""
+"""What every run needs: a folder of its own, averaged weights, a state saved whole."""
 
 import fcntl
 from pathlib import Path
@@ -15,7 +15,7 @@ def locked(folder: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.close()
-        raise ValueError(f'{folder}: another process trains there; stop it, or give another '
+        raise ValueError(f'{folder}: another process works there; stop it, or give another '
                          'folder') from error
     return lock
 

@@ -22,5 +22,5 @@ def test_a_state_comes_back_and_none_is_none(tmp_path):
 
 
 def test_a_folder_is_locked_for_one(tmp_path):
-    with locked(tmp_path), pytest.raises(ValueError, match='another process trains there'):
+    with locked(tmp_path), pytest.raises(ValueError, match='another process works there'):
         locked(tmp_path)

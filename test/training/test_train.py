@@ -60,7 +60,7 @@ def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder.mkdir()
     with locked(folder):
         assert train.main(['--run', str(folder), '--config', str(config)]) == 2
-    assert f'{folder}: another process trains there' in caplog.text
+    assert f'{folder}: another process works there' in caplog.text
     assert not (folder / 'state.pt').exists()
 
 

@@ -34,6 +34,7 @@ from tqdm import tqdm
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
+from training.runs import locked
 from training.shards import Arrays, complete, parts_folder, read_parts
 
 BATCH = 32  # images of a part file
@@ -92,7 +93,8 @@ def convert(source: Source, out: Path, output: str, limit: int | None, workers: 
     Write a data set into the new folder `out`; `output` is one of FORMATS.
 
     Raises DatasetError, naming file, id and key, for what is bad (if `skip_bad`, only if nothing
-    is left), for a folder that cannot be written, and ValueError for an `out` that is there.
+    is left), for a folder that cannot be written or an `out` that is there; ValueError while
+    another process writes it.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f'{out}: exists already; remove it, or choose another --out')
@@ -105,8 +107,7 @@ def convert(source: Source, out: Path, output: str, limit: int | None, workers: 
         raise DatasetError(f'{source.path}: images: an empty split, there is nothing to convert')
     tally = Tally(bad=faults)
     folder = out.with_name(f'{out.name}.parts')
-    with _writing(folder):
-        parts_folder(out, _settings(source, limit))
+    with _writing(folder), locked(parts_folder(out, _settings(source, limit))):
         try:
             paths = complete(folder, _batches(source, _chosen(entries, limit), skip_bad),
                              convert_batch, workers, 'converted')

@@ -12,6 +12,7 @@ from seq_amodal_ros.evaluation import sas
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
 from training.datasets import convert
 from training.datasets.convert import main
+from training.runs import locked
 
 # Runs the command line until the second batch, the second picture of the set, or its last step.
 DIES = """
@@ -200,6 +201,15 @@ def test_a_run_with_other_settings_does_not_go_on(foreign, capsys, monkeypatch, 
     assert foreign.run() == 2
     assert 'with other settings' in capsys.readouterr().err
     assert not foreign.out.exists()
+
+
+def test_two_runs_do_not_write_one_set(foreign, capsys):
+    parts = foreign.out.with_name('set.parts')
+    parts.mkdir(parents=True)
+    with locked(parts):
+        assert foreign.run() == 2
+    assert f'{parts}: another process works there' in capsys.readouterr().err
+    assert foreign.run() == 0
 
 
 def test_faults_that_an_earlier_run_skipped_are_not_skipped_by_this_one(foreign, monkeypatch,
