@@ -33,6 +33,7 @@ class Checkpoint:
     A denoiser in evaluation mode and how it was trained to be sampled.
 
     mask_values  what stands for off and on in a mask before it is noised
+    temperature  what the logits of a one-step estimate are divided by, so that it is calibrated
     """
 
     model: nn.Module
@@ -41,6 +42,7 @@ class Checkpoint:
     schedule: str
     mask_values: tuple[float, float]
     training: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
 
     @property
     def label(self) -> str:
@@ -86,15 +88,17 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
         raise CheckpointError(f'{path}: does not fit this version ({reason}); update the package '
                               'or take weights made for it') from error
     return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],
-                      (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}))
+                      (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}),
+                      meta['temperature'])
 
 
 def save_checkpoint(path: Path, model: nn.Module, schedule: str,
-                    mask_values: tuple[float, float], training: dict[str, Any]) -> None:
+                    mask_values: tuple[float, float], training: dict[str, Any],
+                    temperature: float = 1.0) -> None:
     """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
-            'schedule': schedule, 'mask_values': list(mask_values),
+            'schedule': schedule, 'mask_values': list(mask_values), 'temperature': temperature,
             'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
@@ -130,7 +134,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise CheckpointError(f'{path}: cannot be read ({error}); it belongs beside the '
                               '.safetensors file of the same name') from error
     expected = {'architecture': str, 'config': dict, 'schedule': str, 'mask_values': list,
-                'sha256': str}
+                'temperature': float, 'sha256': str}
     for key, kind in expected.items():
         if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
             raise CheckpointError(f'{path}: {key!r} is missing or not a {kind.__name__}; the file '
@@ -140,6 +144,10 @@ def _read_meta(path: Path) -> dict[str, Any]:
             not values[0] < values[1]:
         raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; "
                               'the file was altered or made by another program')
+    if not 0.1 <= meta['temperature'] <= 10:
+        raise CheckpointError(f"{path}: 'temperature' must lie in 0.1 to 10, got "
+                              f'{meta["temperature"]}; the file was altered or made by another '
+                              'program')
     if meta['schedule'] not in SCHEDULES:
         raise CheckpointError(f'{path}: unknown schedule {meta["schedule"]!r}; this version knows '
                               + ', '.join(sorted(SCHEDULES)))

@@ -16,6 +16,7 @@ from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.sequential import (
@@ -28,11 +29,6 @@ from seq_amodal_ros.sequential import (
 import torch
 from torch import Tensor
 
-# Hypothesis k of a network that predicts the mask itself sees the image and answers mirrored along
-# VIEWS[k % 4], dimensions of [B, 1, H, W]: what hangs on the view is not known, so the hypotheses
-# differ there and the vote is a better one. Where noise is predicted, noise makes them differ.
-VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
-
 
 class DeviceError(ValueError):
     """A device that this machine does not have."""
@@ -44,7 +40,8 @@ class Settings:
     How to sample.
 
     hypotheses  K, masks sampled for each layer in one batch, 1 to 64
-    steps       denoising steps, 1 to 1000
+    steps       denoising steps, 1 to 1000; at 1 hypotheses are level sets (see hypotheses.py), if
+                the network predicts the mask itself
     sampler     ddim or dpm, which take any number of steps, or ancestral, which takes all
     max_layers  N_max of Alg. 2
     min_area    Area_min of Alg. 2, pixels of the denoiser's grid (64 x 64 for the shipped weights)
@@ -106,6 +103,8 @@ class Segmenter:
         self.label = checkpoint.label
         self._model = checkpoint.model.to(self.device, memory_format=torch.channels_last)
         self._mask_values = checkpoint.mask_values
+        self._temperature = checkpoint.temperature
+        # Where noise is predicted, noise makes the hypotheses differ, not the view.
         self._views = VIEWS if self._model.predicts == 'logit' else VIEWS[:1]
         self._alpha_bar = SCHEDULES[checkpoint.schedule]()
 
@@ -139,7 +138,8 @@ class Segmenter:
         All images' hypotheses share the network's calls; what an image gets does not depend on
         the others beyond rounding.
         """
-        k, size = settings.hypotheses, self._model.mask_size
+        size, expects = self._model.mask_size, self._expects(settings)
+        k = min(settings.hypotheses, len(VIEWS)) if expects else settings.hypotheses
         features = self._encode(images, k)
         noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
 
@@ -157,13 +157,20 @@ class Segmenter:
                                             fresh)
             low, high = self._mask_values
             probability = ((mirrored(x0, k, self._views) - low) / (high - low)).clamp(0, 1)
-            return probability.reshape(len(numbers), k, size, size).float().cpu().numpy()
+            drawn = probability.reshape(len(numbers), k, size, size).float().cpu().numpy()
+            if not expects:
+                return drawn
+            return level_sets(drawn.mean(axis=1), settings.hypotheses, self._temperature)
 
         rules = StopRules(settings.max_layers, settings.min_area)
         return segment_together(sample, len(images), size, rules, choose)
 
+    def _expects(self, settings: Settings) -> bool:
+        """Return whether the network answers with a mean of masks instead of a sample."""
+        return settings.steps == 1 and self._model.predicts == 'logit'
+
     def _encode(self, images: Sequence[NDArray[np.uint8]], k: int) -> tuple[Tensor, ...]:
-        """Return the features of each image in the view of each hypothesis, [n k, ...] a level."""
+        """Return the features of each image in the view of each draw, [n k, ...] a level."""
         views = min(k, len(self._views))
         tensor = torch.cat([self._tensor(image) for image in images])
         tensor = mirrored(tensor.repeat_interleave(views, dim=0), views, self._views)
@@ -178,13 +185,3 @@ class Segmenter:
                            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         tensor = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None].float() / 255
         return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def mirrored(batch: Tensor, k: int, views: Sequence[tuple[int, ...]] = VIEWS) -> Tensor:
-    """
-    Return [n k, C, H, W], n images of k hypotheses, each in its hypothesis' view.
-
-    Twice gives it back.
-    """
-    return torch.stack([entry.flip([d - 1 for d in views[i % k % len(views)]])
-                        for i, entry in enumerate(batch)])

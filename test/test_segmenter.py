@@ -5,7 +5,7 @@ import pytest
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
-from seq_amodal_ros.segmenter import choose_device, DeviceError, mirrored, Segmenter, Settings
+from seq_amodal_ros.segmenter import choose_device, DeviceError, Segmenter, Settings
 import torch
 
 
@@ -83,15 +83,13 @@ def test_the_papers_network_is_sampled_by_every_sampler(papers, image, sampler, 
     assert np.allclose(alone.hypotheses, again.hypotheses, atol=0.02)  # whoever is in the batch
 
 
-def test_each_hypothesis_sees_another_view_and_answers_upright():
-    batch = torch.arange(5 * 6.0).reshape(5, 1, 2, 3)
-    seen = mirrored(batch, 5)
-    assert torch.equal(seen[0], batch[0])
-    assert torch.equal(seen[1], batch[1].flip(2))
-    assert torch.equal(seen[2], batch[2].flip(1))
-    assert torch.equal(seen[3], batch[3].flip(1, 2))
-    assert torch.equal(seen[4], batch[4])
-    assert torch.equal(mirrored(seen, 5), batch)
+@pytest.mark.parametrize('steps, nested', [(1, True), (2, False)])
+def test_one_step_gives_level_sets_and_more_give_samples(segmenter, image, steps, nested):
+    settings = Settings(hypotheses=5, steps=steps, max_layers=1)
+    (layer,), = segmenter.layers([image], settings)
+    masks = sorted(layer.hypotheses > 0.5, key=lambda mask: mask.sum())
+    assert all((small <= large).all() for small, large in zip(masks, masks[1:])) == nested
+    assert np.array_equal(layer.chosen, layer.hypotheses[0]) or not nested
 
 
 def test_max_layers_bounds_the_scene(segmenter, image):

@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before = second.training.get('averaged', [])
         save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
             **second.training,
-            'averaged': [*before, {'with': first.label, 'share': given.share}]})
+            'averaged': [*before, {'with': first.label, 'share': given.share}]},
+            second.temperature)
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)
         return 2

@@ -41,9 +41,9 @@ BATCH = 10
 
 
 def compose(sources: tuple[Sequence[Cutouts], Sequence[float]], protocol: Protocol, out: Path,
-            count: int, side: int) -> None:
+            count: int, side: int, seed: int = SEED) -> None:
     """Write `count` scenes of a protocol as amodal COCO; `out` appears when all are there."""
-    compositor = Compositor(*sources, protocol, side, seed=SEED)
+    compositor = Compositor(*sources, protocol, side, seed=seed)
     part = out.with_name(f'.{out.name}.part')
     shutil.rmtree(part, ignore_errors=True)
     (part / 'images').mkdir(parents=True)

@@ -1,0 +1,41 @@
+"""How the hypotheses of a network that predicts the mask itself come to differ."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+# Draw k sees the image and answers mirrored along VIEWS[k % 4], dimensions of [B, 1, H, W]: what
+# hangs on the view is not known, so the draws differ there and their mean is a better one.
+VIEWS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
+
+
+def mirrored(batch: Tensor, k: int, views: Sequence[tuple[int, ...]] = VIEWS) -> Tensor:
+    """
+    Return [n k, C, H, W], n images of k draws, each in its draw's view.
+
+    Twice gives it back.
+    """
+    return torch.stack([entry.flip([d - 1 for d in views[i % k % len(views)]])
+                        for i, entry in enumerate(batch)])
+
+
+def level_sets(mean: NDArray[np.float32], k: int, temperature: float) -> NDArray[np.float32]:
+    """
+    Return K nested hypotheses, float32 [n, K, S, S] in 0 to 1, of mean masks [n, S, S] in 0 to 1.
+
+    One step from pure noise gives E[M], the probability of each pixel, and no sample. Hypothesis
+    i, the pixels above (i + 1/2) / K, is one of K masks whose mean is that probability again.
+    The middle one comes first, so that Alg. 2's choice falls on it. Where no pixel is likelier
+    set than not, all are blank. `temperature` below 1 sharpens the probability, above 1 flattens
+    it; the middle hypothesis stays as it is.
+    """
+    level = (np.arange(k, dtype=np.float32) + 0.5) / k
+    level = level[np.argsort(np.abs(level - 0.5), kind='stable')].reshape(1, -1, 1, 1)
+    odds = np.clip(mean, 1e-6, 1 - 1e-6)
+    odds = (odds / (1 - odds)) ** np.float32(1 / temperature)
+    probability = (odds / (1 + odds))[:, None]
+    likely = (mean > 0.5).any(axis=(1, 2)).reshape(-1, 1, 1, 1)
+    return np.clip(probability + (0.5 - level), 0, 1) * likely

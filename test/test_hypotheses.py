@@ -1,0 +1,52 @@
+"""Level sets of a probability have it as their mean; views are undone."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.hypotheses import level_sets, mirrored
+from seq_amodal_ros.sequential import representative
+import torch
+
+
+@pytest.fixture
+def mean():
+    """Return two probabilities, from 0 to 1 across the square."""
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)
+    return np.stack([np.tile(ramp, (64, 1)), np.tile(ramp[:, None], (1, 64))])
+
+
+@pytest.mark.parametrize('k', [1, 3, 4, 9])
+def test_the_mean_of_the_hypotheses_is_the_probability(mean, k):
+    found = (level_sets(mean, k, 1.0) > 0.5).mean(axis=1)
+    assert np.abs(found - mean).max() <= 0.5 / k + 1e-6
+
+
+@pytest.mark.parametrize('k', [1, 3, 9])
+@pytest.mark.parametrize('temperature', [0.5, 1.0, 2.0])
+def test_alg_2_chooses_the_likelier_than_not(mean, k, temperature):
+    for probability, hypotheses in zip(mean, level_sets(mean, k, temperature)):
+        chosen = representative(hypotheses > 0.5)
+        assert np.array_equal(hypotheses[chosen] > 0.5, probability > 0.5)
+
+
+def test_the_temperature_divides_the_logit(mean):
+    logit = np.log(0.8 / 0.2)
+    at_limit = 1 / (1 + np.exp(-logit / 2))  # what 0.8 becomes at temperature 2
+    hypotheses = level_sets(np.full((1, 2, 2), 0.8, np.float32), 99, 2.0)
+    assert abs((hypotheses > 0.5).mean() - at_limit) <= 0.5 / 99 + 1e-6
+
+
+def test_all_are_blank_where_a_blank_mask_is_the_likeliest(mean):
+    first, second = level_sets(np.stack([mean[0] * 0.5, mean[1]]), 5, 1.0)
+    assert not first.any()
+    assert second.any()
+
+
+def test_each_draw_sees_another_view_and_answers_upright():
+    batch = torch.arange(5 * 6.0).reshape(5, 1, 2, 3)
+    seen = mirrored(batch, 5)
+    assert torch.equal(seen[0], batch[0])
+    assert torch.equal(seen[1], batch[1].flip(2))
+    assert torch.equal(seen[2], batch[2].flip(1))
+    assert torch.equal(seen[3], batch[3].flip(1, 2))
+    assert torch.equal(seen[4], batch[4])
+    assert torch.equal(mirrored(seen, 5), batch)

@@ -1,0 +1,88 @@
+"""
+Fit the temperature of weights, so that hypotheses are as often right as they say.
+
+    python -m training.calibrate runs/default/weights.safetensors --cutouts meshes.npz fruit.npz \
+        --out calibrated.safetensors
+
+Scenes for validation are composed of what the training may see, under a seed of their own, and
+segmented at each temperature. The one with the least expected calibration error, where objects in
+front hide the truth, is stored with the weights.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+import sys
+import tempfile
+from typing import Any
+
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
+from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.segmenter import Segmenter, Settings
+from training.config import read_config
+from training.engine.protocols import read_protocol
+from training.engine.sources import sources_of
+from training.testsets import compose, SIDE
+
+TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
+SEED = 4242
+HYPOTHESES = 9  # enough for the mean of them to take many values
+
+
+def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], count: int,
+               ) -> list[Sample]:
+    """Return `count` scenes of each protocol, written to `folder`; held-out objects are left out."""
+    held, found = read_config(), []
+    for name in protocols:
+        protocol = read_protocol(name)
+        sources = sources_of(cutouts, protocol, held.held_classes, held.held_varieties, seed=SEED)
+        compose(sources, protocol, folder / name, count, SIDE, SEED)
+        found += list(samples(folder / name / 'annotations.json'))
+    return found
+
+
+def fitted(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str,
+           ) -> list[dict[str, Any]]:
+    """Return what each temperature gives: its value, ece, brier, ged; the least ECE first."""
+    rows = []
+    for temperature in TEMPERATURES:
+        segmenter = Segmenter(replace(checkpoint, temperature=temperature), device,
+                              Settings(hypotheses=HYPOTHESES))
+        result = evaluate(scenes, segmenter.segment)['hypotheses']
+        rows.append({'temperature': temperature,
+                     **{key: round(result[key], 4) for key in ('ece', 'brier', 'ged')}})
+    return sorted(rows, key=lambda row: row['ece'])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('weights', help='name or path')
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='what the scenes are composed of; drawn objects without any')
+    parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit'])
+    parser.add_argument('--scenes', type=int, default=100, help='of each protocol')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--out', type=Path, required=True)
+    given = parser.parse_args(arguments)
+    try:
+        checkpoint = load_checkpoint(given.weights)
+        with tempfile.TemporaryDirectory() as folder:
+            scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)
+            rows = fitted(checkpoint, scenes, given.device)
+        save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
+                        {**checkpoint.training, 'calibrated': {
+                            'scenes': len(scenes), 'protocols': given.protocols, 'rows': rows}},
+                        rows[0]['temperature'])
+    except (ValueError, OSError) as error:
+        print(f'calibrate: {error}', file=sys.stderr)
+        return 2
+    for row in rows:
+        print('  '.join(f'{key} {value}' for key, value in row.items()))
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
