@@ -29,13 +29,12 @@ def level_sets(mean: NDArray[np.float32], k: int, temperature: float) -> NDArray
     One step from pure noise gives E[M], the probability of each pixel, and no sample. Hypothesis
     i, the pixels above (i + 1/2) / K, is one of K masks whose mean is that probability again.
     The middle one comes first, so that Alg. 2's choice falls on it. Where no pixel is likelier
-    set than not, all are blank. `temperature` below 1 sharpens the probability, above 1 flattens
-    it; the middle hypothesis stays as it is.
+    set than not, all are blank. `temperature` divides the logit of the probability before it is
+    compared with the levels; the middle hypothesis is that of any temperature.
     """
     level = (np.arange(k, dtype=np.float32) + 0.5) / k
-    level = level[np.argsort(np.abs(level - 0.5), kind='stable')].reshape(1, -1, 1, 1)
-    odds = np.clip(mean, 1e-6, 1 - 1e-6)
-    odds = (odds / (1 - odds)) ** np.float32(1 / temperature)
-    probability = (odds / (1 + odds))[:, None]
+    level = level[np.argsort(np.abs(level - 0.5), kind='stable')]
+    odds = (level / (1 - level)) ** temperature  # a level's logit times T, not a pixel's by T
+    level = (odds / (1 + odds)).astype(np.float32).reshape(1, -1, 1, 1)
     likely = (mean > 0.5).any(axis=(1, 2)).reshape(-1, 1, 1, 1)
-    return np.clip(probability + (0.5 - level), 0, 1) * likely
+    return np.clip(mean[:, None] + (0.5 - level), 0, 1) * likely

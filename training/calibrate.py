@@ -33,7 +33,7 @@ HYPOTHESES = 9  # enough for the mean of them to take many values
 
 def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], count: int,
                ) -> list[Sample]:
-    """Return `count` scenes of each protocol, written to `folder`; held-out objects are left out."""
+    """Return `count` scenes of each protocol, in `folder`; held-out objects are left out."""
     held, found = read_config(), []
     for name in protocols:
         protocol = read_protocol(name)

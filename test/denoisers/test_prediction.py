@@ -11,7 +11,7 @@ MASK[..., 1:3, 1:3] = 1
 
 
 class Knows:
-    """A network that knows the mask and answers with its logit, or with the noise around it or the velocity."""
+    """A network that knows the mask and answers with its logit, its noise or its velocity."""
 
     def __init__(self, predicts, mask_values, variance=None):
         self.predicts, self.low, self.high = predicts, *mask_values

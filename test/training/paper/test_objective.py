@@ -3,8 +3,8 @@
 from dataclasses import replace
 import math
 
-from seq_amodal_ros.diffusion.schedules import add_noise, linear
 import pytest
+from seq_amodal_ros.diffusion.schedules import add_noise, linear
 import torch
 from torch.distributions import kl_divergence, Normal
 from training.paper.batches import Batch
