@@ -32,9 +32,9 @@ def level_sets(mean: NDArray[np.float32], k: int, temperature: float) -> NDArray
     set than not, all are blank. `temperature` divides the logit of the probability before it is
     compared with the levels; the middle hypothesis is that of any temperature.
     """
-    level = (np.arange(k, dtype=np.float32) + 0.5) / k
+    level = (np.arange(k) + 0.5) / k
     level = level[np.argsort(np.abs(level - 0.5), kind='stable')]
     odds = (level / (1 - level)) ** temperature  # a level's logit times T, not a pixel's by T
-    level = (odds / (1 + odds)).astype(np.float32).reshape(1, -1, 1, 1)
+    level = (odds / (1 + odds)).reshape(1, -1, 1, 1)
     likely = (mean > 0.5).any(axis=(1, 2)).reshape(-1, 1, 1, 1)
-    return np.clip(mean[:, None] + (0.5 - level), 0, 1) * likely
+    return (np.clip(mean[:, None] + (0.5 - level), 0, 1) * likely).astype(np.float32)
