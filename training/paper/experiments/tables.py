@@ -30,6 +30,11 @@ class Bench:
     setting: Setting
     hardware: str
 
+    @property
+    def ours(self) -> str:
+        """Return the name of our rows, which says what they are measured on."""
+        return f'ours on {self.test.parent.name}'
+
     def model(self, layer: int | None = None, noise: float = 0.0) -> Checkpoint:
         """Return a model, trained if it is not yet."""
         return trained(self.folder, self.setting, self.data, layer, noise)
@@ -71,7 +76,7 @@ def table_1(bench: Bench) -> Report:
     for k in bench.setting.ensembles:
         setting = replace(bench.setting, hypotheses=k)
         scores = layer_scores(truth, sequential(model, truth, setting, bench.data.device))
-        report.add(f'ours, K = {k}', layer_cells(scores))
+        report.add(f'{bench.ours}, K = {k}', layer_cells(scores))
     for k, values in reference.ENSEMBLE.items():
         report.add(f'paper on ACOM, K = {k}', paper_cells(values))
     return report
@@ -82,7 +87,7 @@ def table_2(bench: Bench) -> Report:
     model, truth, report = bench.begin('Tab. 2: mean mask against chosen mask')
     for name, given in (('mean mask', {'choose': mean_mask}), ('chosen mask', {})):
         predicted = sequential(model, truth, bench.setting, bench.data.device, **given)
-        report.add(f'ours, {name}', layer_cells(layer_scores(truth, predicted)))
+        report.add(f'{bench.ours}, {name}', layer_cells(layer_scores(truth, predicted)))
     for name, values in reference.CHOICE_AP.items():
         report.add(f'paper on ACOM, {name} (AP)',
                    {f'layer {i}': f'{ap:.1f}' for i, ap in enumerate(values, start=1)})
@@ -97,7 +102,7 @@ def table_3(bench: Bench) -> Report:
         truth = bench.truth(model)
         report = report or bench.report('Tab. 3: noise in the cumulative mask', model, len(truth))
         predicted = sequential(model, truth, bench.setting, bench.data.device)
-        report.add(f'ours, {level:.0%}', layer_cells(layer_scores(truth, predicted)))
+        report.add(f'{bench.ours}, {level:.0%}', layer_cells(layer_scores(truth, predicted)))
     assert report is not None
     for level, values in reference.NOISE.items():
         report.add(f'paper on ACOM, {level:.0%}', paper_cells(values))
@@ -118,8 +123,8 @@ def table_4(bench: Bench) -> Report:
         scores = layer_scores(truth, predicted)
         if name == 'DIS':
             scores = scores[:len(rivals)]
-        report.add(f'ours, {name}', layer_cells(scores))
-        report.add(f'ours, {name}: zeroed; pooled', other_reductions(scores))
+        report.add(f'{bench.ours}, {name}', layer_cells(scores))
+        report.add(f'{bench.ours}, {name}: zeroed; pooled', other_reductions(scores))
     for name, values in reference.AGAINST_DIS.items():
         report.add(f'paper on Intra-AFruit, {name}', paper_cells(values))
     return report
@@ -132,7 +137,7 @@ def table_5(bench: Bench) -> Report:
     area = model.training['rules']['min_area']
     columns = 'AP with layer', 'AP without layer'
     values = with_layer(layer_scores(truth, predicted)), without_layer(truth, predicted, area)
-    report.add('ours', {name: f'{value:.1f}' for name, value in zip(columns, values)})
+    report.add(bench.ours, {name: f'{value:.1f}' for name, value in zip(columns, values)})
     report.add('paper on Intra-AFruit', dict(zip(columns, map(str, reference.LAYER_OR_NOT))))
     return report
 
