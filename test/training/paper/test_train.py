@@ -12,6 +12,7 @@ from seq_amodal_ros.checkpoint import load_checkpoint
 import torch
 from training.paper import train
 from training.runs import read_state
+import yaml
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_scenes(command, tmp_path,
 def test_a_run_is_not_gone_on_with_under_other_settings(command, preset, tmp_path, caplog):
     folder = str(tmp_path / 'run')
     assert train.main([*command, '--out', folder]) == 0
-    preset.write_text(preset.read_text().replace('ema: 0.995', 'ema: 0.5'))
+    preset.write_text(yaml.safe_dump({**yaml.safe_load(preset.read_text()), 'ema': 0.5}))
     assert train.main([*command, '--out', folder]) == 2
     assert 'begun with other values of ema' in caplog.text
 
