@@ -69,6 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         checkpoint = load_checkpoint(given.weights)
+        if checkpoint.model.predicts != 'logit':
+            raise ValueError(f'{checkpoint.label} predicts {checkpoint.model.predicts}: its '
+                             'hypotheses are samples, which no temperature calibrates')
+        if given.scenes < 1:
+            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
+        given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)
             rows = fitted(checkpoint, scenes, given.device)

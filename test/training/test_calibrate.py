@@ -2,7 +2,9 @@
 
 import json
 
-from seq_amodal_ros.checkpoint import load_checkpoint
+import pytest
+from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
 from training import calibrate
 from training.calibrate import main
@@ -19,6 +21,22 @@ def test_the_best_temperature_is_stored_with_the_weights(tmp_path, monkeypatch, 
     assert 'ece' in capsys.readouterr().out
     for name, value in before.model.state_dict().items():
         assert torch.equal(value, after.model.state_dict()[name]), name
+
+
+def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
+    path, out = tmp_path / 'paper.safetensors', tmp_path / 'calibrated.safetensors'
+    save_checkpoint(path, ConcatUNet(ConcatUNetConfig(mask_size=16, channels=16, multipliers=(1,),
+                                                      blocks=1)), 'linear', (0.0, 1.0), {})
+    assert main([str(path), '--out', str(out)]) == 2
+    assert 'predicts noise' in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize('more, reason', [(['--scenes', '0'], '--scenes 0: it counts from 1'),
+                                          (['--protocols', 'fruit'], 'no cutout of class Apple')])
+def test_what_gives_no_scenes_is_named(tmp_path, capsys, more, reason):
+    assert main(['default', *more, '--out', str(tmp_path / 'calibrated.safetensors')]) == 2
+    assert reason in capsys.readouterr().err
 
 
 def test_weights_that_are_not_there_are_named(tmp_path, capsys):
