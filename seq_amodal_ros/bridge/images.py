@@ -2,7 +2,7 @@
 sensor_msgs/Image and CompressedImage -> uint8 RGB [height, width, 3], and back.
 
 Encodings are those of sensor_msgs/image_encodings.hpp. Where ROS provides cv_bridge it converts;
-elsewhere numpy and OpenCV do, with the conversions that cv_bridge itself calls.
+elsewhere, and where it is known to fail, numpy and OpenCV do, with equal results.
 """
 
 from functools import cache
@@ -58,9 +58,12 @@ def decode_image(message: Any) -> Rgb:
     _check_size(message.height, message.width)
     _check_layout(message)
     bridge = _cv_bridge()
-    if bridge is not None:
+    if bridge is None or message.step != _row_bytes(message):
+        return convert(message)  # releases of cv_bridge read the bytes between rows as pixels
+    try:
         return np.ascontiguousarray(bridge.imgmsg_to_cv2(message, 'rgb8'))
-    return convert(message)
+    except TypeError:  # its CvBridgeError: an encoding younger than it is, such as yuyv
+        return convert(message)
 
 
 def convert(message: Any) -> Rgb:
@@ -126,19 +129,24 @@ def _check_layout(message: Any) -> None:
     if message.encoding.lower() not in _ENCODINGS:
         raise ImageError(f'encoding {message.encoding!r} is not supported; use one of '
                          + ', '.join(_ENCODINGS))
-    dtype, channels, _ = _ENCODINGS[message.encoding.lower()]
-    least = message.width * channels * np.dtype(dtype).itemsize
+    least = _row_bytes(message)
     if message.step < least:
         raise ImageError(f'step is {message.step} bytes, a row of {message.width} pixels in '
                          f'{message.encoding} needs {least}')
     if len(message.data) < message.height * message.step:
         raise ImageError(f'data holds {len(message.data)} bytes, height x step is '
                          f'{message.height * message.step}')
-    if channels == 2 and message.width % 2:
+    if _ENCODINGS[message.encoding.lower()][1] == 2 and message.width % 2:
         raise ImageError(f'width is {message.width}: {message.encoding} needs an even one')
     if 'bayer' in message.encoding.lower() and min(message.height, message.width) < 2:
         raise ImageError(f'height x width is {message.height} x {message.width}: a Bayer pattern '
                          'needs 2 x 2 at least')
+
+
+def _row_bytes(message: Any) -> int:
+    """Return how many bytes a row's pixels take, without what pads it to `step`."""
+    dtype, channels, _ = _ENCODINGS[message.encoding.lower()]
+    return message.width * channels * np.dtype(dtype).itemsize
 
 
 def _to_8_bits(pixels: NDArray) -> Rgb:

@@ -1,5 +1,7 @@
 """Every encoding decodes to the same picture; what cannot be decoded is said with its field."""
 
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -79,6 +81,45 @@ def test_yuv_of_a_plain_colour(encoding, order, colour):
     pixels[:, 0::2, order[1]], pixels[:, 1::2, order[1]] = round(u), round(v)
     decoded = decode_image(message(pixels, encoding, 4))
     assert np.abs(decoded.astype(int) - colour).max() <= 3
+
+
+CV_BRIDGE = """
+import sys
+from types import SimpleNamespace
+from cv_bridge import CvBridge
+import numpy as np
+fields = dict(np.load(sys.argv[1]))
+message = SimpleNamespace(data=fields.pop('data').tobytes(),
+                          **{name: value.item() for name, value in fields.items()})
+np.save(sys.argv[2], CvBridge().imgmsg_to_cv2(message, 'rgb8'))
+"""
+
+
+@pytest.fixture(scope='module')
+def cv_bridge_python():
+    """Return a Python that has ROS's cv_bridge: this one beside a ROS, or the system's."""
+    for python in (sys.executable, '/usr/bin/python3'):
+        if not subprocess.run([python, '-c', 'from cv_bridge import CvBridge; CvBridge()'],
+                              capture_output=True).returncode:
+            return python
+    pytest.skip('no cv_bridge on this machine')
+
+
+@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'mono16',
+                                      'yuv422', 'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8',
+                                      'bayer_grbg8', 'bayer_rggb16', 'bayer_grbg16'])
+def test_decoding_equals_cv_bridge_bit_by_bit(cv_bridge_python, tmp_path, encoding):
+    wide = 4 if 'a8' in encoding else 3 if encoding in ('rgb8', 'bgr8') else 1
+    two = '16' in encoding or encoding == 'yuv422'
+    pixels = np.random.default_rng(1).integers(0, 256, (48, 64 * (2 if two else wide)), np.uint8)
+    given = Image(height=48, width=64, encoding=encoding, step=pixels.shape[1],
+                  data=pixels.tobytes(), is_bigendian=int(encoding == 'mono16'))
+    np.savez(tmp_path / 'message.npz', data=pixels, **{
+        name: getattr(given, name) for name in ('height', 'width', 'encoding', 'step',
+                                                'is_bigendian')})
+    subprocess.run([cv_bridge_python, '-c', CV_BRIDGE, tmp_path / 'message.npz',
+                    tmp_path / 'rgb.npy'], check=True)
+    assert np.array_equal(convert(given), np.load(tmp_path / 'rgb.npy'))
 
 
 @pytest.mark.parametrize('changes, reason', [
