@@ -72,7 +72,7 @@ def convert(message: Any) -> Rgb:
     size = np.dtype(dtype).itemsize
     rows = np.frombuffer(message.data, np.uint8, message.height * message.step)
     rows = rows.reshape(message.height, message.step)[:, :message.width * channels * size]
-    stored = np.dtype(dtype).newbyteorder('>' if message.is_bigendian else '<')
+    stored: np.dtype[Any] = np.dtype(dtype).newbyteorder('>' if message.is_bigendian else '<')
     pixels: NDArray = np.ascontiguousarray(rows).view(stored).astype(dtype)
     pixels = pixels.reshape(message.height, message.width, channels)
     if code is not None:

@@ -20,7 +20,7 @@ def label_map(scene: LayeredScene) -> NDArray[np.uint16]:
 
 def top_layer(scene: LayeredScene) -> NDArray[np.uint8]:
     """Return 255 where an object lies on which nothing lies, else 0; uint8 [height, width]."""
-    return scene.layer_mask(1).astype(np.uint8) * 255
+    return np.where(scene.layer_mask(1), np.uint8(255), np.uint8(0))
 
 
 def detections(scene: LayeredScene, header: Any) -> Any:

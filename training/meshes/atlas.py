@@ -94,7 +94,7 @@ def _framed(stage: Stage, body: int, towards: NDArray[np.float64]) -> tuple[Came
         return camera, 0.0
     rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     pixel = 2 / COARSE
-    side = (max(np.ptp(rows), np.ptp(columns)) + 1) * pixel / FILL
+    side = float(max(np.ptp(rows), np.ptp(columns)) + 1) * pixel / FILL
     across = (columns[0] + columns[-1] + 1) / 2 * pixel - 1
     up = 1 - (rows[0] + rows[-1] + 1) / 2 * pixel
     share = float(np.count_nonzero(seen)) * (pixel / side) ** 2
