@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+import io
 import json
 import multiprocessing
 from multiprocessing import connection
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.checkpoint import write_atomic
 from tqdm import tqdm
 
 Arrays = dict[str, NDArray]
@@ -87,15 +89,10 @@ def read_parts(paths: Sequence[Path]) -> list[Arrays]:
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write an .npz file of arrays; never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
     content: dict[str, Any] = dict(arrays)
-    try:
-        with part.open('wb') as stream:
-            np.savez_compressed(stream, **content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    whole = io.BytesIO()  # older NumPy leaves a zip file open where the disk is full
+    np.savez_compressed(whole, **content)
+    write_atomic(path, whole.getvalue())
 
 
 def _end_with_parent() -> None:
