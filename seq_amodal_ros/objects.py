@@ -43,10 +43,9 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
     found: list[_Found] = []
     covered = np.zeros((height, width), bool)
     for number, layer in enumerate(layers, start=1):
-        cells = layer.chosen.size
-        least = min_area * height * width / cells
-        new = [part for part in _parts(number, layer, height, width)
-               if np.count_nonzero(part.mask & ~covered) >= max(1.0, least)
+        least = max(1.0, min_area * height * width / layer.chosen.size)
+        new = [part for part in _parts(number, layer, height, width, least)
+               if np.count_nonzero(part.mask & ~covered) >= least
                and not any(_iou(part.mask, other.mask) >= SAME_OBJECT for other in found)]
         found += new
         for part in new:
@@ -54,14 +53,15 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
     return _numbered(found, height, width)
 
 
-def _parts(number: int, layer: Layer, height: int, width: int) -> Iterator[_Found]:
-    """Yield the connected parts of a layer, each with its share of every hypothesis."""
-    count, labels = cv2.connectedComponents(
+def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> Iterator[_Found]:
+    """Yield the connected parts of at least so many pixels, each with its share of hypotheses."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
         _scaled(layer.chosen, height, width).astype(np.uint8), connectivity=4)
     hypotheses = [_scaled(h, height, width) for h in layer.hypotheses]
     islands = [cv2.connectedComponents(h.astype(np.uint8), connectivity=4)[1] for h in hypotheses]
     nearest = _nearest_part(np.asarray(labels, np.int32), count)
-    for part in range(1, count):
+    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least) + 1
+    for part in large.tolist():
         mask = labels == part
         shares = np.zeros((len(hypotheses), height, width), bool)
         for share, island in zip(shares, islands):

@@ -1,8 +1,8 @@
 """
 Alg. 2: one occlusion layer after another, each given the cumulative mask of those before it.
 
-Works on the denoiser's square grid, with the network behind a callable, so that every rule can be
-read and tested without one.
+Works at the size the denoiser works at, with the network behind a callable, so that every rule can
+be read and tested without one.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -14,15 +14,15 @@ from seq_amodal_ros.scene import Mask
 
 Probability = NDArray[np.float32]
 SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], NDArray[np.float32]]
-"""Images' numbers and cumulative masks bool [n, S, S] -> K masks each, float32 [n, K, S, S]."""
+"""Images' numbers and cumulative masks bool [n, H, W] -> K masks each, float32 [n, K, H, W]."""
 
 Choose = Callable[[Probability], Probability | None]
-"""K masks [K, S, S] -> the one that the layer keeps and the cumulative mask grows by."""
+"""K masks [K, H, W] -> the one that the layer keeps and the cumulative mask grows by."""
 
 
 @dataclass(frozen=True)
 class StopRules:
-    """When Alg. 2 ends: at most N_max layers, none below Area_min pixels of the S x S grid."""
+    """When Alg. 2 ends: at most N_max layers, none below Area_min pixels."""
 
     max_layers: int = 8
     min_area: int = 10
@@ -39,8 +39,8 @@ class Layer:
     """
     One occlusion layer: its chosen mask and all K hypotheses, as probabilities.
 
-    chosen      float32 [S, S], 0 to 1; the layer mask is chosen > 0.5
-    hypotheses  float32 [K, S, S], 0 to 1
+    chosen      float32 [H, W], 0 to 1; the layer mask is chosen > 0.5
+    hypotheses  float32 [K, H, W], 0 to 1
     """
 
     chosen: Probability
@@ -48,7 +48,7 @@ class Layer:
 
     @property
     def mask(self) -> Mask:
-        """Return the layer's amodal mask, bool [S, S]."""
+        """Return the layer's amodal mask, bool [H, W]."""
         return self.chosen > 0.5
 
     def joined(self, other: 'Layer') -> 'Layer':
@@ -59,7 +59,7 @@ class Layer:
 
 def representative(masks: NDArray[np.bool_]) -> int | None:
     """
-    Return the index k whose mask [K, S, S] differs least from the mean of the non-null masks.
+    Return the index k whose mask [K, H, W] differs least from the mean of the non-null masks.
 
     The difference is the sum of absolute values; the first wins a tie. None if all are null.
     """
@@ -72,7 +72,7 @@ def representative(masks: NDArray[np.bool_]) -> int | None:
 
 
 def chosen_mask(hypotheses: Probability) -> Probability | None:
-    """Return the representative of K masks [K, S, S], as Alg. 2 does; None if all are null."""
+    """Return the representative of K masks [K, H, W], as Alg. 2 does; None if all are null."""
     k = representative(hypotheses > 0.5)
     return None if k is None else hypotheses[k]
 
@@ -83,7 +83,7 @@ def mean_mask(hypotheses: Probability) -> Probability | None:
     return hypotheses[non_null].mean(axis=0) if non_null.any() else None
 
 
-def layer_rounds(size: int, rules: StopRules, choose: Choose = chosen_mask,
+def layer_rounds(shape: tuple[int, int], rules: StopRules, choose: Choose = chosen_mask,
                  ) -> Generator[Mask, Probability, list[Layer]]:
     """
     Walk Alg. 2: yield the cumulative mask, be sent K sampled masks, return the layers.
@@ -94,7 +94,7 @@ def layer_rounds(size: int, rules: StopRules, choose: Choose = chosen_mask,
     touches ends too.
     """
     layers: list[Layer] = []
-    cumulative: Mask = np.zeros((size, size), bool)
+    cumulative: Mask = np.zeros(shape, bool)
     for _ in range(2 * rules.max_layers):
         if len(layers) == rules.max_layers:
             break
@@ -113,10 +113,14 @@ def layer_rounds(size: int, rules: StopRules, choose: Choose = chosen_mask,
     return layers
 
 
-def segment_together(sample: SampleLayers, count: int, size: int, rules: StopRules,
-                     choose: Choose = chosen_mask) -> list[list[Layer]]:
-    """Return the layers of `count` images, each round sampled in one batch of those not ended."""
-    rounds = [layer_rounds(size, rules, choose) for _ in range(count)]
+def segment_together(sample: SampleLayers, count: int, shape: tuple[int, int],
+                     rules: StopRules, choose: Choose = chosen_mask) -> list[list[Layer]]:
+    """
+    Return the layers of `count` images of one shape, height and width.
+
+    Each round is sampled in one batch of those not ended.
+    """
+    rounds = [layer_rounds(shape, rules, choose) for _ in range(count)]
     layers: list[list[Layer]] = [[] for _ in rounds]
     asking = {number: next(walk) for number, walk in enumerate(rounds)}
     while asking:

@@ -5,7 +5,7 @@ import pytest
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
-from seq_amodal_ros.segmenter import choose_device, DeviceError, Segmenter, Settings
+from seq_amodal_ros.segmenter import Segmenter, Settings
 import torch
 
 
@@ -92,6 +92,16 @@ def test_one_step_gives_level_sets_and_more_give_samples(segmenter, image, steps
     assert np.array_equal(layer.chosen, layer.hypotheses[0]) or not nested
 
 
+def test_layers_keep_the_aspect_of_the_image_and_its_area_bounds_them(segmenter, image):
+    wide = np.ascontiguousarray(image[:128])
+    (layers,) = segmenter.layers([wide], Settings(max_layers=1))
+    height, width = layers[0].mask.shape
+    assert width == pytest.approx(2 * height, rel=0.1)
+    assert Settings(min_area=10).least_area((64, 64)) == 10
+    assert Settings(min_area=10).least_area((128, 256)) == 80
+    assert Settings(min_area=1).least_area((16, 16)) == 1
+
+
 def test_max_layers_bounds_the_scene(segmenter, image):
     segmenter.settings = Settings(max_layers=1)
     assert segmenter.segment(image).depth == 1
@@ -130,13 +140,3 @@ def test_the_ancestral_sampler_needs_all_steps():
 def test_an_unknown_sampler_lists_the_known_ones():
     with pytest.raises(ValueError, match='sampler must be one of ancestral, ddim, dpm, got'):
         Settings(sampler='euler')
-
-
-def test_auto_takes_cuda_where_there_is_one():
-    assert choose_device('auto').type == ('cuda' if torch.cuda.is_available() else 'cpu')
-
-
-@pytest.mark.parametrize('name', ['gpu', 'cuda:99', 'mps'])
-def test_devices_that_are_not_there_are_named(name):
-    with pytest.raises(DeviceError, match=f"device '{name}'"):
-        choose_device(name)

@@ -10,6 +10,7 @@ from seq_amodal_ros.sequential import (
 )
 
 SIZE = 16
+SHAPE = (SIZE, SIZE)
 
 
 def square(row, column, side=4):
@@ -31,15 +32,16 @@ def answers(*rounds):
     return sample, given
 
 
-def segment_layers(sample, size, rules):
+def segment_layers(sample, rules):
     """Return the layers of one image, sampled by a function of its cumulative mask."""
-    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, size, rules)[0]
+    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, SHAPE,
+                            rules)[0]
 
 
 def test_each_layer_is_sampled_given_the_union_of_those_before():
     first, second = square(0, 0), square(2, 2)
     sample, given = answers([first], [second])
-    layers = segment_layers(sample, SIZE, StopRules())
+    layers = segment_layers(sample, StopRules())
     assert len(layers) == 2
     assert (layers[0].chosen == first).all()
     assert (layers[1].chosen == second).all()
@@ -66,26 +68,26 @@ def test_all_null_has_no_representative():
 
 def test_it_stops_when_all_masks_are_empty():
     sample, given = answers()
-    assert segment_layers(sample, SIZE, StopRules()) == []
+    assert segment_layers(sample, StopRules()) == []
     assert len(given) == 1
 
 
 def test_it_stops_below_the_smallest_area():
     sample, _ = answers([square(0, 0)], [square(2, 2, 3)])
-    assert len(segment_layers(sample, SIZE, StopRules(min_area=10))) == 1
+    assert len(segment_layers(sample, StopRules(min_area=10))) == 1
     sample, _ = answers([square(0, 0)], [square(2, 2, 3)])
-    assert len(segment_layers(sample, SIZE, StopRules(min_area=9))) == 2
+    assert len(segment_layers(sample, StopRules(min_area=9))) == 2
 
 
 def test_it_stops_at_the_largest_number_of_layers():
     sample, given = answers(*([square(i, i)] for i in range(10)))
-    assert len(segment_layers(sample, SIZE, StopRules(max_layers=3))) == 3
+    assert len(segment_layers(sample, StopRules(max_layers=3))) == 3
     assert len(given) == 3
 
 
 def test_a_mask_that_does_not_touch_the_previous_layer_joins_it():
     sample, given = answers([square(0, 0)], [square(8, 8)], [square(10, 10)])
-    layers = segment_layers(sample, SIZE, StopRules())
+    layers = segment_layers(sample, StopRules())
     assert len(layers) == 2
     assert (layers[0].mask == (square(0, 0) + square(8, 8) > 0)).all()
     assert (layers[1].mask == (square(10, 10) > 0)).all()
@@ -100,13 +102,13 @@ def test_joining_is_bounded():
         return square(5 * (i % 3), 5 * (i // 3 % 3))[None]
 
     rules = StopRules(max_layers=4)
-    assert len(segment_layers(never_touching, SIZE, rules)) <= 4
+    assert len(segment_layers(never_touching, rules)) <= 4
     assert next(corners) <= 2 * rules.max_layers
 
 
 def test_all_hypotheses_are_kept():
     sample, _ = answers([square(0, 0), square(0, 1), np.zeros((SIZE, SIZE), np.float32)])
-    assert segment_layers(sample, SIZE, StopRules())[0].hypotheses.shape == (3, SIZE, SIZE)
+    assert segment_layers(sample, StopRules())[0].hypotheses.shape == (3, SIZE, SIZE)
 
 
 @pytest.mark.parametrize('name', ['max_layers', 'min_area'])
@@ -125,8 +127,8 @@ def test_images_segmented_together_get_what_each_gets_alone():
         asked.append(list(numbers))
         return np.array([samplers[i](mask) for i, mask in zip(numbers, cumulative)])
 
-    together = segment_together(sample, 2, SIZE, StopRules())
-    alone = [segment_layers(answers(*rounds)[0], SIZE, StopRules()) for rounds in (one, other)]
+    together = segment_together(sample, 2, SHAPE, StopRules())
+    alone = [segment_layers(answers(*rounds)[0], StopRules()) for rounds in (one, other)]
     assert [[layer.mask.tolist() for layer in layers] for layers in together] == \
         [[layer.mask.tolist() for layer in layers] for layers in alone]
     assert asked == [[0, 1], [0, 1], [0], [0]]  # who has ended is not sampled any more
@@ -135,5 +137,5 @@ def test_images_segmented_together_get_what_each_gets_alone():
 def test_the_mean_mask_can_be_kept_instead():
     rounds = [square(0, 0, 4), square(0, 0, 8), np.zeros((SIZE, SIZE), np.float32)]
     layers = segment_together(lambda _, cumulative: np.array(
-        [rounds if not cumulative.any() else [0 * rounds[0]]]), 1, SIZE, StopRules(), mean_mask)
+        [rounds if not cumulative.any() else [0 * rounds[0]]]), 1, SHAPE, StopRules(), mean_mask)
     assert np.allclose(layers[0][0].chosen, (square(0, 0, 4) + square(0, 0, 8)) / 2)

@@ -35,11 +35,12 @@ def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], 
                ) -> list[Sample]:
     """Return `count` scenes of each protocol, in `folder`; held-out objects are left out."""
     held, found = read_config(), []
-    for name in protocols:
+    for number, name in enumerate(protocols):
         protocol = read_protocol(name)
         sources = sources_of(cutouts, protocol, held.held_classes, held.held_varieties, seed=SEED)
-        compose(sources, protocol, folder / name, count, SIDE, SEED)
-        found += list(samples(folder / name / 'annotations.json'))
+        part = folder / str(number)
+        compose(sources, protocol, part, count, SIDE, SEED)
+        found += list(samples(part / 'annotations.json'))
     return found
 
 

@@ -15,8 +15,10 @@ class TrainConfig:
 
     steps: int
     scenes_per_step: int
+    mask_size: int
     protocols: Mapping[str, float]
     recorded_share: float
+    pretrained: bool
     learning_rate: float
     encoder_rate: float
     weight_decay: float

@@ -21,8 +21,8 @@ import time
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser, Pyramid
+from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
-from seq_amodal_ros.segmenter import choose_device
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -101,7 +101,7 @@ class Feed:
 
         Raises ValueError, naming what is wrong, for files that cannot be used.
         """
-        side, seed = 2 * EncodeOnceConfig().mask_size, config.seed + 1
+        side, seed = 2 * config.mask_size, config.seed + 1
         pictures = None if photographs is None else read_photographs(photographs)
         self.device = torch.device(device)
         self.held: dict[str, int] = {}
@@ -145,14 +145,14 @@ class Run:
 
     def __init__(self, folder: Path, config: TrainConfig, device: str,
                  start: Checkpoint | None = None) -> None:
-        """Resume the run that `folder` holds, or make a new one from `start` or from ImageNet."""
+        """Resume the run that `folder` holds, or make a new one, from `start` if given."""
         torch.manual_seed(config.seed)
         self.folder, self.config, self.step, self.seconds = folder, config, 0, 0.0
-        self.model = EncodeOnceDenoiser()
+        self.model = EncodeOnceDenoiser(EncodeOnceConfig(config.mask_size))
         self._lock = locked(folder)
         self.state = folder / 'state.pt'
         saved = read_state(self.state)
-        if saved is None and start is None:
+        if saved is None and start is None and config.pretrained:
             self._start_from_imagenet()
         elif saved is None and start is not None:
             self.model.load_state_dict(start.model.state_dict())

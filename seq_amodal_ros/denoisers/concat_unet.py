@@ -84,6 +84,7 @@ class ConcatUNet(nn.Module):
     """The network with the signature that all denoisers share."""
 
     architecture = 'concat_unet'
+    image_scale = 1
 
     def __init__(self, config: ConcatUNetConfig | None = None) -> None:
         """Make the network untrained."""
@@ -98,13 +99,12 @@ class ConcatUNet(nn.Module):
 
     @property
     def mask_size(self) -> int:
-        """Return the side of the masks in pixels."""
+        """Return the side of image and masks in pixels."""
         return self.config.mask_size
 
-    @property
-    def image_size(self) -> int:
-        """Return the side of the image in pixels; here that of the masks."""
-        return self.config.mask_size
+    def working_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Return the square that any image is stretched to, as the paper does."""
+        return self.mask_size, self.mask_size
 
     def config_dict(self) -> dict[str, Any]:
         """Return the sizes as plain values."""

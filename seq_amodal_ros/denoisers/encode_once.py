@@ -22,7 +22,7 @@ Pyramid = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class EncodeOnceConfig:
-    """Sizes of the network; the encoder sees 2 x mask_size pixels a side."""
+    """Sizes of the network; masks are about mask_size pixels a side, the image twice that."""
 
     mask_size: int = 64
     patch: int = 2
@@ -91,6 +91,7 @@ class EncodeOnceDenoiser(nn.Module):
 
     architecture = 'encode_once'
     predicts: Predicts = 'logit'
+    image_scale = 2  # pixels of the image beside one of a mask
 
     def __init__(self, config: EncodeOnceConfig | None = None) -> None:
         super().__init__()
@@ -120,21 +121,28 @@ class EncodeOnceDenoiser(nn.Module):
                                   nn.Conv2d(fine, cells, 3, padding=1))
 
     @property
-    def image_size(self) -> int:
-        """Side of the square image that `encode` takes, pixels."""
-        return 2 * self.config.mask_size
-
-    @property
     def mask_size(self) -> int:
-        """Side of the square masks that `denoise` takes and gives, pixels."""
+        """Side of the square masks that it is trained on, pixels."""
         return self.config.mask_size
+
+    def working_shape(self, height: int, width: int) -> tuple[int, int]:
+        """
+        Return height and width of the masks of an image of that size.
+
+        The area is about that of the square, the aspect about the image's (at most 1 to 4): no
+        pixel is padding. The image is `image_scale` times that, a multiple of the encoder's stride.
+        """
+        stretch, cell = math.sqrt(min(max(height / width, 1 / 4), 4)), 32 // self.image_scale
+        rows, columns = (max(1, round(self.mask_size * factor / cell)) * cell
+                         for factor in (stretch, 1 / stretch))
+        return rows, columns
 
     def config_dict(self) -> dict:
         """Return the sizes as plain values, for the checkpoint's JSON."""
         return {**asdict(self.config), 'widths': list(self.config.widths)}
 
     def encode(self, image: Tensor) -> Pyramid:
-        """Return the pyramid of float images [B, 3, image_size, image_size] in 0 to 1."""
+        """Return the pyramid of float images [B, 3, 2 H, 2 W] in 0 to 1; sides multiples of 32."""
         features = self.encoder(image)
         top = self.neck16(torch.cat([features[16], _upsample(self.neck32(features[32]))], dim=1))
         middle = self.neck8(torch.cat([features[8], _upsample(functional.silu(top))], dim=1))
@@ -144,10 +152,10 @@ class EncodeOnceDenoiser(nn.Module):
     def denoise(self, pyramid: Pyramid, cumulative: Tensor, x_t: Tensor, t: Tensor,
                 previous: Tensor) -> Tensor:
         """
-        Return the logit of the clean mask, [B, 1, mask_size, mask_size].
+        Return the logit of the clean mask, [B, 1, H, W].
 
         pyramid of the B images; cumulative mask 0 or 1, x_t and the previous estimate -1 to 1
-        (zeros where there is none), all [B, 1, mask_size, mask_size]; t [B] in 0 to 1, 1 = noise.
+        (zeros where there is none), all [B, 1, H, W]; t [B] in 0 to 1, 1 = noise.
         """
         time = self.time(_time_features(t, self.config.time_width))
         masks = torch.cat([x_t, cumulative * 2 - 1, previous], dim=1)

@@ -30,7 +30,18 @@ def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
     return torch.cumprod(1 - betas, dim=0)
 
 
-SCHEDULES: dict[str, Callable[..., Tensor]] = {'linear': linear, 'cosine': cosine}
+def flow(steps: int = 1000) -> Tensor:
+    """
+    Return the alpha_bar under which `ddim` is Euler's method on a rectified flow's straight path.
+
+    That path is (1 - s) M + s eps (Liu et al. 2023). Divided by its deviation it is Eq. 8 with
+    alpha_bar = (1 - s)^2 / ((1 - s)^2 + s^2). The last s is short of 1, so that it stays above 0.
+    """
+    s = (torch.arange(steps, dtype=torch.float64) + 1) / (steps + 0.5)
+    return (1 - s) ** 2 / ((1 - s) ** 2 + s ** 2)
+
+
+SCHEDULES: dict[str, Callable[..., Tensor]] = {'linear': linear, 'cosine': cosine, 'flow': flow}
 
 
 def posterior_variance(alpha_bar: Tensor) -> Tensor:

@@ -38,6 +38,19 @@ def test_every_input_matters(model, change):
     assert not torch.allclose(denoised(model, image), denoised(model, image, **change))
 
 
+@pytest.mark.parametrize('height, width, shape', [
+    (480, 640, (80, 112)), (640, 480, (112, 80)), (99, 99, (96, 96)), (720, 1280, (64, 128)),
+    (10, 4000, (48, 192))])
+def test_an_image_is_worked_on_in_its_own_aspect(height, width, shape):
+    model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size=96, widths=(16, 16, 16), time_width=16))
+    assert model.working_shape(height, width) == shape
+
+
+def test_logits_have_the_aspect_of_the_image(model):
+    mask, features = torch.zeros(1, 1, 16, 48), model.encode(torch.rand(1, 3, 32, 96))
+    assert model.denoise(features, mask, mask, torch.ones(1), mask).shape == mask.shape
+
+
 def test_images_of_a_batch_do_not_mix(model):
     images = torch.rand(3, 3, 64, 64)
     alone = torch.cat([denoised(model, image[None]) for image in images])

@@ -3,6 +3,7 @@
 from diffusers import DDPMScheduler
 import pytest
 from seq_amodal_ros.diffusion import schedules
+from seq_amodal_ros.diffusion.samplers import ddim, Estimate
 import torch
 
 
@@ -14,6 +15,26 @@ def test_linear_is_the_schedule_of_ddpm():
 def test_cosine_is_the_schedule_of_improved_ddpm():
     theirs = DDPMScheduler(num_train_timesteps=1000, beta_schedule='squaredcos_cap_v2')
     assert torch.allclose(schedules.cosine(1000), theirs.alphas_cumprod.double(), atol=1e-6)
+
+
+def test_flow_makes_ddim_walk_a_straight_path_by_euler():
+    # x on the path (1 - s) M + s eps moves by ds (eps - M); Eq. 8's x is that over its deviation.
+    steps, mask, eps = 4, torch.tensor([[[[0.7]]]]), torch.tensor([[[[-1.3]]]])
+    seen = []
+
+    def predict(x_t, t, before):
+        seen.append((x_t, t))
+        return Estimate(mask)
+
+    alpha_bar = schedules.flow()
+    s = (torch.arange(1000, dtype=torch.float64) + 1) / 1000.5
+    deviation = ((1 - s) ** 2 + s ** 2).sqrt()
+    x = (1 - s[999]) * mask + s[999] * eps
+    ddim(predict, (x / deviation[999]).float(), alpha_bar, steps)
+    for (x_t, t), (_, following) in zip(seen, [*seen[1:], (None, None)]):
+        assert torch.allclose(x_t, (x / deviation[t]).float(), atol=1e-3)
+        if following is not None:
+            x = x + (s[following] - s[t]) * (eps - mask)
 
 
 @pytest.mark.parametrize('name', schedules.SCHEDULES)

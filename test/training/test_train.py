@@ -24,8 +24,8 @@ def edited(source, target, **changes):
 def config(tmp_path):
     """Return a config of three tiny steps on twenty drawn objects."""
     protocol = edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20)
-    return edited(DEFAULT, tmp_path / 'tiny.yaml', steps=3, scenes_per_step=2, warmup=1,
-                  recorded_share=0.5, protocols={str(protocol): 1})
+    return edited(DEFAULT, tmp_path / 'tiny.yaml', steps=3, scenes_per_step=2, mask_size=32,
+                  warmup=1, recorded_share=0.5, protocols={str(protocol): 1})
 
 
 def state(folder):

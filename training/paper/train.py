@@ -25,9 +25,9 @@ from PIL import Image
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.denoisers.prediction import predictor
+from seq_amodal_ros.devices import choose_device, DeviceError
 from seq_amodal_ros.diffusion.samplers import dpm
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from seq_amodal_ros.segmenter import choose_device, DeviceError
 import torch
 from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter

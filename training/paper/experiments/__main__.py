@@ -17,7 +17,7 @@ import sys
 
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
-from seq_amodal_ros.segmenter import choose_device
+from seq_amodal_ros.devices import choose_device
 import torch
 from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report

@@ -47,10 +47,10 @@ def trained(folder: Path, setting: Setting, data: TrainingData, layer: int | Non
 
 def settings_of(checkpoint: Checkpoint, setting: Setting) -> Settings:
     """Return how to sample: N_max and Area_min are those of the model's training data."""
-    rules = checkpoint.training['rules']
+    rules, side = checkpoint.training['rules'], checkpoint.model.mask_size
     return Settings(hypotheses=setting.hypotheses, steps=setting.sampling_steps,
                     sampler=setting.sampler, max_layers=rules['max_layers'],
-                    min_area=rules['min_area'])
+                    min_area=max(1, round(rules['min_area'] * (64 / side) ** 2)))
 
 
 def sequential(checkpoint: Checkpoint, truth: Sequence[TestImage], setting: Setting, device: str,

@@ -1,0 +1,37 @@
+"""What a model loses by its own mistakes is told apart from what it cannot see."""
+
+import numpy as np
+import pytest
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.segmenter import Segmenter
+from training.gap import gaps, main
+
+
+@pytest.fixture(scope='module')
+def found(composed):
+    """Return the gaps of the shipped weights on the scenes that ship."""
+    return gaps(Segmenter.load(device='cpu'), samples(composed / 'annotations.json'))
+
+
+def test_on_layer_1_there_is_nothing_to_be_wrong_about(found, composed):
+    scenes = sum(1 for _ in samples(composed / 'annotations.json'))
+    assert len(found[1].true) == scenes
+    assert np.allclose(found[1].true, found[1].own, atol=1)
+
+
+def test_the_true_cumulative_mask_helps(found):
+    assert len(found[2].true) == len(found[2].own) > 0
+    assert np.mean(found[2].true) > np.mean(found[2].own)
+
+
+def test_the_table_has_a_row_a_layer(composed, capsys):
+    assert main([str(composed / 'annotations.json'), '--device', 'cpu']) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].split()[0] == 'layer'
+    assert rows[1].split()[0] == '1'
+    assert rows[-1].startswith('K = 3, cpu, weights default@')
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
+    assert main([str(tmp_path / 'none.json')]) == 2
+    assert 'none.json' in capsys.readouterr().err

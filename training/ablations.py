@@ -1,0 +1,129 @@
+"""
+What of the training matters: networks that differ in one setting, trained and measured alike.
+
+    python -m training.ablations --cutouts meshes.npz fruit.npz --out runs/ablations
+
+ablations.yaml names the variants. Each is trained into OUT/VARIANT, once; what is there is kept,
+and an interrupted training goes on. They are measured on scenes for validation, by Alg. 2 with
+K = 3 hypotheses, at each number of steps. The table is printed and written to OUT/ablations.md.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+import json
+import logging
+import math
+from pathlib import Path
+import sys
+import tempfile
+
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, write_atomic
+from seq_amodal_ros.devices import choose_device
+from seq_amodal_ros.evaluation.amodal_coco import Sample
+from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.segmenter import Segmenter, Settings
+from training.calibrate import validation
+from training.config import read_config, TrainConfig
+from training.settings import read_settings
+from training.train import Feed, Run, train
+
+VARIANTS = Path(__file__).with_name('ablations.yaml')
+STEPS = (1, 2, 4, 8)
+LAYERS = (1, 2, 3)
+
+
+def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
+    """
+    Return the training config of each variant.
+
+    Raises ValueError, naming file and variant, for settings that no training has.
+    """
+    given = read_settings(path, {'base', 'variants'})
+    found = {}
+    for name, changes in given['variants'].items():
+        wanted = {**given['base'], **changes}
+        known = {field.name for field in fields(TrainConfig)}
+        if unknown := sorted(set(wanted) - known):
+            raise ValueError(f'{path}: {name}: unknown {unknown}; a training has '
+                             f'{sorted(known)}')
+        found[name] = replace(read_config(), **wanted)
+    return found
+
+
+def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: str) -> Checkpoint:
+    """
+    Return the network of a config, trained now or before.
+
+    Raises ValueError, naming the folder, if another config was trained there.
+    """
+    weights = folder / 'weights.safetensors'
+    folder.mkdir(parents=True, exist_ok=True)
+    if weights.is_file():
+        before = load_checkpoint(weights).training
+        if before['config'] != json.loads(json.dumps(asdict(config))):
+            raise ValueError(f'{folder}: trained with other settings; remove it, or give another '
+                             '--out')
+    feed = Feed(config, cutouts, [], device)
+    run = Run(folder, config, device)
+    try:
+        feed.seek(run.step)
+        if run.step < config.steps:
+            train(run, feed, math.inf, {'config': asdict(config), 'sources': feed.held,
+                                        'device': device})
+    finally:
+        run.close()
+    return load_checkpoint(weights)
+
+
+def measured(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> list[str]:
+    """Return for each number of steps the IOU at each of LAYERS and the GED, as text."""
+    cells = []
+    for steps in STEPS:
+        result = evaluate(scenes, Segmenter(checkpoint, device, Settings(steps=steps)).segment)
+        by_layer = {row['layer']: row['iou'] for row in result['layers']}
+        cells.append(' / '.join(f'{by_layer.get(layer, 0.0):.1f}' for layer in LAYERS) +
+                     f', {result["hypotheses"]["ged"]:.2f}')
+    return cells
+
+
+def table(found: Mapping[str, Sequence[str]]) -> str:
+    """Return Markdown: a row a variant, a column a number of steps."""
+    heads = ['IOU at layers 1 / 2 / 3, GED', *(f'{steps} steps' for steps in STEPS)]
+    rows = [heads, ['---'] * len(heads), *([name, *cells] for name, cells in found.items())]
+    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
+                        help='what the scenes are composed of; drawn objects without any')
+    parser.add_argument('--variants', type=Path, default=VARIANTS)
+    parser.add_argument('--scenes', type=int, default=100, help='to measure on')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--out', type=Path, required=True)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    found: dict[str, list[str]] = {}
+    try:
+        device, variants = str(choose_device(given.device)), read_variants(given.variants)
+        protocols = list(next(iter(variants.values())).protocols)
+        with tempfile.TemporaryDirectory() as folder:
+            scenes = validation(Path(folder), given.cutouts, protocols, given.scenes)
+            for name, config in variants.items():
+                checkpoint = trained(given.out / name.replace(' ', '_'), config, given.cutouts,
+                                     device)
+                found[name] = measured(checkpoint, scenes, device)
+        text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of {", ".join(protocols)}; '
+                f'K = {Settings.hypotheses}, {device}; trained as {given.variants.name} says, each once.\n')
+        write_atomic(given.out / 'ablations.md', text.encode())
+    except (ValueError, OSError) as error:
+        print(f'ablations: {error}', file=sys.stderr)
+        return 2
+    print(text, end='')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

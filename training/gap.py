@@ -1,0 +1,102 @@
+"""
+How far a model falls because its cumulative masks are its own: each layer, with both.
+
+    python -m training.gap runs/testsets/fruit/annotations.json --weights default
+
+With the true cumulative mask every layer is asked for alone. With its own, Alg. 2 runs as on a
+robot, each layer on the mistakes of those before it.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+import sys
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.checkpoint import DEFAULT
+from seq_amodal_ros.evaluation.amodal_coco import load_image, Sample, samples
+from seq_amodal_ros.evaluation.metrics import iou
+from seq_amodal_ros.scene import Mask
+from seq_amodal_ros.segmenter import Segmenter, Settings
+from seq_amodal_ros.sequential import chosen_mask, Probability
+from tqdm import tqdm
+
+
+@dataclass
+class Gap:
+    """IOU in percent at one layer with the true and with the model's own cumulative mask."""
+
+    true: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
+
+
+def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
+    """Return the IOU of each layer over the images that hold it."""
+    found: dict[int, Gap] = {}
+    for sample in tqdm(truth, desc='evaluating', unit='image', disable=None):
+        image = load_image(sample.path)
+        own = segmenter.layers([image], segmenter.settings)[0]
+        for number in range(1, int(sample.layers.max(initial=0)) + 1):
+            true = _union(sample.masks[sample.layers == number])
+            below = _union(sample.masks[sample.layers < number])
+            alone = _scaled(_given(segmenter, image, below), true.shape)
+            walked = own[number - 1].chosen if number <= len(own) else None
+            gap = found.setdefault(number, Gap())
+            gap.true.append(100 * iou(alone, true))
+            gap.own.append(100 * iou(_scaled(walked, true.shape), true))
+    return found
+
+
+def _given(segmenter: Segmenter, image: NDArray[np.uint8], below: Mask) -> Probability | None:
+    """Return the layer that the model puts on top, given what lies on it."""
+    shape = segmenter.working_shape(image)
+    cumulative = _scaled(below.astype(np.float32), shape)
+    sample = segmenter.sampler([image], shape, segmenter.settings)
+    return chosen_mask(sample([0], cumulative[None])[0])
+
+
+def _union(masks: NDArray[np.bool_]) -> Mask:
+    return np.asarray(masks.any(axis=0), bool)
+
+
+def _scaled(probability: Probability | None, shape: tuple[int, ...]) -> Mask:
+    """Return the mask at that height and width; None is blank."""
+    if probability is None:
+        return np.zeros(shape, bool)
+    height, width = shape
+    return cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def table(found: dict[int, Gap]) -> str:
+    """Return the gaps as text for people."""
+    lines = ['layer  images | true CM  own CM    gap']
+    lines += [f'{number:5d}  {len(gap.true):6d} |   {np.mean(gap.true):5.1f}   '
+              f'{np.mean(gap.own):5.1f}  {np.mean(gap.true) - np.mean(gap.own):5.1f}'
+              for number, gap in sorted(found.items())]
+    return '\n'.join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('coco', type=Path, metavar='JSON', help='annotations.json')
+    parser.add_argument('--weights', default=DEFAULT, help='name or path')
+    parser.add_argument('--k', type=int, default=Settings.hypotheses, help='hypotheses')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    given = parser.parse_args(arguments)
+    try:
+        segmenter = Segmenter.load(given.weights, given.device, Settings(hypotheses=given.k))
+        found = gaps(segmenter, samples(given.coco))
+    except (ValueError, OSError) as error:
+        print(f'gap: {error}', file=sys.stderr)
+        return 2
+    print(table(found))
+    print(f'K = {given.k}, {segmenter.device}, weights {segmenter.label}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
