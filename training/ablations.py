@@ -115,8 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 checkpoint = trained(given.out / name.replace(' ', '_'), config, given.cutouts,
                                      device)
                 found[name] = measured(checkpoint, scenes, device)
-        text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of {", ".join(protocols)}; '
-                f'K = {Settings.hypotheses}, {device}; trained as {given.variants.name} says, each once.\n')
+        text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of '
+                f'{", ".join(protocols)}; K = {Settings.hypotheses}, {device}; trained as '
+                f'{given.variants.name} says, each once.\n')
         write_atomic(given.out / 'ablations.md', text.encode())
     except (ValueError, OSError) as error:
         print(f'ablations: {error}', file=sys.stderr)
