@@ -39,23 +39,18 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
     for sample in tqdm(truth, desc='evaluating', unit='image', disable=None):
         image = load_image(sample.path)
         own = segmenter.layers([image], segmenter.settings)[0]
+        shape = segmenter.working_shape(image)
+        sample_layers = segmenter.sampler([image], shape, segmenter.settings)
         for number in range(1, int(sample.layers.max(initial=0)) + 1):
             true = _union(sample.masks[sample.layers == number])
             below = _union(sample.masks[sample.layers < number])
-            alone = _scaled(_given(segmenter, image, below), true.shape)
+            given = _scaled(below.astype(np.float32), shape)
+            alone = _scaled(chosen_mask(sample_layers([0], given[None])[0]), true.shape)
             walked = own[number - 1].chosen if number <= len(own) else None
             gap = found.setdefault(number, Gap())
             gap.true.append(100 * iou(alone, true))
             gap.own.append(100 * iou(_scaled(walked, true.shape), true))
     return found
-
-
-def _given(segmenter: Segmenter, image: NDArray[np.uint8], below: Mask) -> Probability | None:
-    """Return the layer that the model puts on top, given what lies on it."""
-    shape = segmenter.working_shape(image)
-    cumulative = _scaled(below.astype(np.float32), shape)
-    sample = segmenter.sampler([image], shape, segmenter.settings)
-    return chosen_mask(sample([0], cumulative[None])[0])
 
 
 def _union(masks: NDArray[np.bool_]) -> Mask:

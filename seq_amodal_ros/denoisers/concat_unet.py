@@ -84,7 +84,7 @@ class ConcatUNet(nn.Module):
     """The network with the signature that all denoisers share."""
 
     architecture = 'concat_unet'
-    image_scale = 1
+    image_scale = 1  # pixels of the image beside one of a mask
 
     def __init__(self, config: ConcatUNetConfig | None = None) -> None:
         """Make the network untrained."""
