@@ -40,6 +40,11 @@ def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
     Raises ValueError, naming file and variant, for settings that no training has.
     """
     given = read_settings(path, {'base', 'variants'})
+    groups = [given['base'], given['variants']]
+    if not all(isinstance(group, dict) for group in groups) or not given['variants'] or \
+            not all(isinstance(changes, dict) for changes in given['variants'].values()):
+        raise ValueError(f'{path}: base and each of the variants, one at least, must be settings, '
+                         'as in ablations.yaml')
     found = {}
     for name, changes in given['variants'].items():
         wanted = {**given['base'], **changes}
@@ -107,6 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     found: dict[str, list[str]] = {}
     try:
+        if given.scenes < 1:
+            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
         device, variants = str(choose_device(given.device)), read_variants(given.variants)
         protocols = list(next(iter(variants.values())).protocols)
         with tempfile.TemporaryDirectory() as folder:

@@ -55,8 +55,19 @@ def test_other_settings_in_a_folder_are_refused(variants, tmp_path, capsys):
     assert 'trained with other settings' in capsys.readouterr().err
 
 
-def test_a_setting_that_no_training_has_is_named(tmp_path, capsys):
+@pytest.mark.parametrize('content, reason', [
+    ('base: {}\nvariants: {odd: {colour: red}}\n', "odd: unknown ['colour']"),
+    ('base: {}\nvariants: {}\n', 'the variants, one at least'),
+    ('base: {}\nvariants: {odd: 3}\n', 'the variants, one at least'),
+    ('base:\nvariants: {odd: {}}\n', 'the variants, one at least')])
+def test_settings_that_no_training_has_are_named(tmp_path, capsys, content, reason):
     path = tmp_path / 'bad.yaml'
-    path.write_text('base: {}\nvariants: {odd: {colour: red}}\n')
+    path.write_text(content)
     assert ablations.main(['--variants', str(path), '--out', str(tmp_path / 'out')]) == 2
-    assert f"{path}: odd: unknown ['colour']" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f'{path}: ' in error and reason in error
+
+
+def test_no_scenes_to_measure_on_are_named(tmp_path, capsys):
+    assert ablations.main(['--scenes', '0', '--out', str(tmp_path / 'out')]) == 2
+    assert '--scenes 0: it counts from 1' in capsys.readouterr().err
