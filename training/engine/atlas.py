@@ -47,18 +47,19 @@ class Atlas:
         Between texels it is bilinear, outside of the picture 0.
         """
         index, share = self._around(picture, level, u, v)
-        texels = self.texels[index].view(torch.uint8).reshape(4, -1, 4)
+        texels = self.texels.index_select(0, index).view(torch.uint8).reshape(4, -1, 4)
         return (texels * share[..., None]).sum(dim=0)
 
     def read_alpha(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """Return alpha alone, float [n] in 0 to 1, else like `read`."""
         index, share = self._around(picture, level, u, v)
-        return (((self.texels[index] >> 24) & 0xFF) * share).sum(dim=0)
+        alpha = (self.texels.index_select(0, index) >> 24) & 0xFF
+        return (alpha.reshape(4, -1) * share).sum(dim=0)
 
     def _around(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor,
                 ) -> tuple[Tensor, Tensor]:
-        """Return the four texels around each point, int64 [4, n], and their shares / 255."""
-        side = self.sides[level]
+        """Return the four texels around each point, int64 [4 n], and their shares / 255, [4, n]."""
+        side = self.sides.index_select(0, level)
         x, y = ((u + 1) * side - 1) / 2, ((v + 1) * side - 1) / 2
         left, top = x.floor(), y.floor()
         across, down = x - left, y - top
@@ -66,10 +67,10 @@ class Atlas:
         share_x = torch.stack([1 - across, across]) * ((column >= 0) & (column < side)) / 255
         share_y = torch.stack([1 - down, down]) * ((row >= 0) & (row < side))
         limit = side - 1
-        start = self.starts[level] + picture * side * side
+        start = self.starts.index_select(0, level) + picture * side * side
         row = start + row.clamp(min=0).minimum(limit) * side
         index = row[:, None] + column.clamp(min=0).minimum(limit)[None]
-        return index.flatten(0, 1), (share_y[:, None] * share_x[None]).flatten(0, 1)
+        return index.flatten(), (share_y[:, None] * share_x[None]).flatten(0, 1)
 
 
 def _packed(rgba: Tensor, side: int) -> Tensor:

@@ -91,16 +91,18 @@ class Compositor:
         level = self.atlas.level_of(poses.size * side).flatten()
         rgba = self._read(points, poses, pictures, level)
         masks = torch.zeros(batch * most * side ** 2, dtype=torch.bool, device=self.device)
-        masks[points.item * side ** 2 + points.pixel % side ** 2] = rgba[:, 3] >= 0.5
+        place = points.item * side ** 2 + points.pixel % side ** 2
+        masks.index_copy_(0, place, rgba[:, 3] >= 0.5)
         masks = masks.reshape(batch, most, side, side)
         scale = (side / 64) ** 2
         layers = clear_layers(masks, MIN_VISIBLE * scale, MIN_OVERLAP * scale)
-        masks &= (layers > 0)[..., None, None]
-        kept = torch.nonzero(layers.flatten()[points.item] > 0)[:, 0]
-        points, rgba = points.select(kept), rgba[kept]
+        masks.flatten(0, 1).index_fill_(0, torch.nonzero(layers.flatten() == 0)[:, 0], False)
+        kept = torch.nonzero(layers.flatten().index_select(0, points.item) > 0)[:, 0]
+        points, rgba = points.select(kept), rgba.index_select(0, kept)
         shadow = self._shadows(dark, move, points, poses, pictures, level)
         kept = torch.nonzero((rgba[:, 3] > 0) | (shadow > 0))[:, 0]
-        points, rgba, shadow = points.select(kept), rgba[kept], shadow[kept]
+        points, rgba = points.select(kept), rgba.index_select(0, kept)
+        shadow = shadow.index_select(0, kept)
         rgba[:, :3] *= self._light(draw, points, poses)
         self._tint(draw, points, rgba)
         canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
@@ -114,10 +116,9 @@ class Compositor:
         """Return what points show of their objects, float [n, 4]; most lie beside them: 0."""
         u, v = poses.on_object(points.item, points.x, points.y)
         on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
-        item = points.item[on]
-        rgba = torch.zeros((len(u), 4), device=self.device)
-        rgba[on] = self.atlas.read(pictures[item], level[item], u[on], v[on])
-        return rgba
+        item, u, v = (part.index_select(0, on) for part in (points.item, u, v))
+        shown = self.atlas.read(pictures.index_select(0, item), level.index_select(0, item), u, v)
+        return torch.zeros((len(points.item), 4), device=self.device).index_copy_(0, on, shown)
 
     def _pictures(self, draw: SceneRandom) -> Tensor:
         """Return which picture each object shows, int64 [B, N], by the protocol's groups."""
@@ -158,14 +159,15 @@ class Compositor:
 
         dark float [B, N], 0 to 1; move float [B, N, 2], from the object to its shadow.
         """
-        move = move.flatten(0, 1)[points.item]
-        u, v = poses.on_object(points.item, points.x - move[:, 0], points.y - move[:, 1])
+        right, down = (part.index_select(0, points.item)
+                       for part in move.flatten(0, 1).T.contiguous())
+        u, v = poses.on_object(points.item, points.x - right, points.y - down)
         on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
-        item = points.item[on]
-        alpha = self.atlas.read_alpha(pictures[item], self.atlas.soft(level)[item], u[on], v[on])
-        shadow = torch.zeros_like(u)
-        shadow[on] = alpha * dark.flatten()[item]
-        return shadow
+        item, u, v = (part.index_select(0, on) for part in (points.item, u, v))
+        soft = self.atlas.soft(level).index_select(0, item)
+        alpha = self.atlas.read_alpha(pictures.index_select(0, item), soft, u, v)
+        alpha = alpha * dark.flatten().index_select(0, item)
+        return torch.zeros_like(points.x).index_copy_(0, on, alpha)
 
     def _light(self, draw: SceneRandom, points: Pixels, poses: Poses) -> Tensor:
         """Return the light on each point, float [n, 3]: one lamp a scene, each object its gain."""
@@ -174,16 +176,18 @@ class Compositor:
         slope = (0.15 * draw.normal((1, 2)) + 0.08 * draw.normal((most, 2))) / \
             poses.size[..., None]
         rows = torch.cat([gain.clamp(0.4, 1.6), slope, poses.place], dim=2).flatten(0, 1)
-        r = rows[points.item]
-        shade = 1 + r[:, 3] * (points.x - r[:, 5]) + r[:, 4] * (points.y - r[:, 6])
-        return r[:, :3] * shade.clamp(0.5, 1.5)[:, None]
+        *gains, across, down, x, y = (part.index_select(0, points.item)
+                                      for part in rows.T.contiguous())
+        shade = 1 + across * (points.x - x) + down * (points.y - y)
+        return torch.stack(gains, dim=1) * shade.clamp(0.5, 1.5)[:, None]
 
     def _tint(self, draw: SceneRandom, points: Pixels, rgba: Tensor) -> None:
         """Give all objects of some scenes one colour, in place; their brightness stays."""
         tone = draw.uniform((3,), 0.2, 1)
         strength = draw.uniform((1,), 0.6, 0.95)
         strength = strength * (draw.uniform((1,)) < self.protocol.alike)
-        rows = torch.cat([tone, strength], dim=1)[points.item // self.protocol.objects[1]]
+        rows = torch.cat([tone, strength], dim=1).index_select(
+            0, points.item // self.protocol.objects[1])
         grey = rgba[:, :3].mean(dim=1, keepdim=True) * 1.5
         rgba[:, :3] += rows[:, 3:] * (grey * rows[:, :3] - rgba[:, :3])
 
@@ -195,8 +199,8 @@ def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:
     canvas float [pixels, 3]; pixel int64 [n], none twice; rgba float [n, 4], colour times alpha;
     shadow float [n], 0 (light) to 1 (black).
     """
-    beneath = canvas[pixel] * ((1 - rgba[:, 3]) * (1 - shadow))[:, None]
-    canvas[pixel] = beneath + rgba[:, :3]
+    beneath = canvas.index_select(0, pixel) * ((1 - rgba[:, 3]) * (1 - shadow))[:, None]
+    canvas.index_copy_(0, pixel, beneath + rgba[:, :3])
 
 
 def _slots(slot: Tensor, most: int) -> Iterator[slice]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 _GOLDEN = 0x9E3779B9
+_AHEAD = 64  # draws whose keys are made at once: a key alone costs as much as all of these
 
 
 def _wrapped(value: int) -> int:
@@ -21,11 +22,12 @@ def _wrapped(value: int) -> int:
 
 def _mixed(x: Tensor) -> Tensor:
     """Return int32 numbers whose every bit hangs on every bit of x (Wellons 2018, lowbias32)."""
-    x = x ^ ((x >> 16) & 0xFFFF)
-    x = x * 0x7FEB352D
-    x = x ^ ((x >> 15) & 0x1FFFF)
-    x = x * _wrapped(0x846CA68B)
-    return x ^ ((x >> 16) & 0xFFFF)
+    x = x ^ (x >> 16).bitwise_and_(0xFFFF)
+    x *= 0x7FEB352D
+    x ^= (x >> 15).bitwise_and_(0x1FFFF)
+    x *= _wrapped(0x846CA68B)
+    x ^= (x >> 16).bitwise_and_(0xFFFF)
+    return x
 
 
 class SceneRandom:
@@ -37,19 +39,19 @@ class SceneRandom:
         low, high = (scenes & 0xFFFF).int(), (scenes >> 16).int()
         key = _mixed(low + _wrapped(seed * _GOLDEN + 1))
         self._keys = _mixed(key ^ _mixed(high + _wrapped(seed >> 16)))
-        self._draws = 0
+        self._draws, self._ahead = 0, self._keys[:0]
 
     def select(self, index: Tensor) -> 'SceneRandom':
         """Return draws of their own for some of the scenes, int64 [n]; this counts as a draw."""
         self._draws += 1
         part = copy.copy(self)
-        part.batch, part._draws = len(index), 0
+        part.batch, part._draws, part._ahead = len(index), 0, self._keys[:0]
         part._keys = _mixed(self._keys[index] + _wrapped(self._draws * _GOLDEN)) ^ 0x5BD1E995
         return part
 
     def uniform(self, shape: tuple[int, ...] = (), low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return float32 [B, *shape], even over low to high."""
-        return self._bits(shape).float() * ((high - low) / (1 << 24)) + low
+        return self._bits(shape).float().mul_((high - low) / (1 << 24)).add_(low)
 
     def normal(self, shape: tuple[int, ...] = ()) -> Tensor:
         """Return float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
@@ -70,8 +72,12 @@ class SceneRandom:
 
     def _bits(self, shape: tuple[int, ...]) -> Tensor:
         """Return 24 random bits each, int32 [B, *shape], and move to the next draw."""
+        row = self._draws % _AHEAD
+        if row == 0:
+            draws = torch.arange(self._draws + 1, self._draws + 1 + _AHEAD, dtype=torch.int32,
+                                 device=self.device) * _wrapped(_GOLDEN)
+            self._ahead = _mixed(self._keys + draws[:, None])
         self._draws += 1
-        key = _mixed(self._keys + _wrapped(self._draws * _GOLDEN))
         place = torch.arange(math.prod(shape), device=self.device, dtype=torch.int32)
-        bits = _mixed(key[:, None] + place * _wrapped(0x85EBCA6B)) >> 8
-        return (bits & 0xFFFFFF).reshape(self.batch, *shape)
+        bits = _mixed(self._ahead[row, :, None] + place * _wrapped(0x85EBCA6B))
+        return bits.bitwise_right_shift_(8).bitwise_and_(0xFFFFFF).reshape(self.batch, *shape)

@@ -19,6 +19,7 @@ from torch.nn import functional
 MIN_VISIBLE = 10  # pixels at 64 x 64; the paper drops what shows less (Sec. 5.1)
 MIN_OVERLAP = 10  # pixels at 64 x 64; in a smaller contact nobody sees which lies on top
 MAX_LAYERS = 8
+REACH = 2  # pixels of a mask on either side of a seam: a thinner one leaks
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,38 @@ class Scenes:
         scene int64 [n]; covered and the target float [n, 1, size, size], 0 or 1.
         """
         size = covered.shape[-1]
+        masks, still_open = self._open(scene, covered)
+        top = still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
+        return (masks * top[..., None]).amax(dim=1).reshape(-1, 1, size, size)
+
+    def seams(self, scene: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return where different objects touch among those that a cumulative mask leaves open.
+
+        Each pixel belongs to the foremost open object there; a seam is what lies within REACH
+        pixels of two objects. Seams and the union of open objects, both float [n, 1, size, size];
+        scene int64 [n]; covered float [n, 1, size, size], true or predicted.
+        """
+        size = covered.shape[-1]
+        masks, still_open = self._open(scene, covered)
+        there = masks * still_open[..., None]
+        number = 1 + there.argmax(dim=1).reshape(-1, 1, size, size).float()
+        inside = there.amax(dim=1).reshape(-1, 1, size, size)
+        most = self.masks.shape[1] + 1.0
+        highest = _largest_near(number * inside)
+        lowest = most - _largest_near((most - number) * inside)
+        return inside * (highest > lowest), inside
+
+    def _open(self, scene: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
+        """Return masks float [n, N, size * size] and which are open under `covered`, [n, N]."""
+        size = covered.shape[-1]
         masks = _shrunk(self.masks.flatten(0, 1)[:, None], size).reshape(
             *self.masks.shape[:2], size * size)
         visible = masks * (1 - masks.cumsum(dim=1).clamp(max=1).roll(1, dims=1))
         visible[:, 0] = masks[:, 0]
         hidden = (visible[scene] @ covered.flatten(1)[..., None])[..., 0]
         total = visible.sum(dim=2)[scene]
-        still_open = (total > 0) & (hidden < total / 2)
-        top = still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
-        union = (masks[scene] * top[..., None]).amax(dim=1)
-        return union.reshape(-1, 1, size, size)
+        return masks[scene], (total > 0) & (hidden < total / 2)
 
 
 def joined(parts: Sequence[Scenes]) -> Scenes:
@@ -126,6 +149,11 @@ def _shrunk(mask: Tensor, size: int) -> Tensor:
     return (functional.adaptive_avg_pool2d(mask.float(), size) >= 0.5).float()
 
 
+def _largest_near(values: Tensor) -> Tensor:
+    """Return the largest value within REACH pixels, [n, 1, size, size]."""
+    return functional.max_pool2d(values, 2 * REACH + 1, stride=1, padding=REACH)
+
+
 def overlaps_of(masks: Tensor) -> Tensor:
     """Return how many pixels each two of the masks bool [B, N, S, S] share, float [B, N, N]."""
     flat = masks.flatten(2).float()
@@ -142,15 +170,16 @@ def clear_layers(masks: Tensor, min_visible: float, min_overlap: float,
     [B, N, S, S] from front to back; one walk is exact, because an object taken out neither hides
     nor lies on what is behind it.
     """
-    overlaps = overlaps_of(masks)
+    flat = masks.flatten(2).float()
+    overlaps = flat @ flat.transpose(1, 2)
     layers = torch.zeros(masks.shape[:2], dtype=torch.int64, device=masks.device)
-    covered = torch.zeros_like(masks[:, 0])
+    open_pixels = torch.ones_like(flat[:, 0])
     for i in range(masks.shape[1]):
         before = overlaps[:, i, :i] * (layers[:, :i] > 0)
         grazes = ((before > 0) & (before < min_overlap)).any(dim=1)
         layer = 1 + (layers[:, :i] * (before > 0)).amax(dim=1) if i else layers[:, 0] + 1
-        visible = (masks[:, i] & ~covered).sum(dim=(1, 2))
+        visible = (flat[:, i] * open_pixels).sum(dim=1)
         clear = (visible >= max(min_visible, 1)) & ~grazes & (layer <= max_layers)
         layers[:, i] = layer * clear
-        covered = covered | (masks[:, i] & clear[:, None, None])
+        open_pixels -= flat[:, i] * open_pixels * clear[:, None]
     return layers

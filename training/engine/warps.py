@@ -57,7 +57,7 @@ class Poses:
 
     def on_object(self, item: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return u and v, float [n], of image points x, y on objects `item` (into B * N)."""
-        h = self._columns[:, item].unbind(0)
+        h = [column.index_select(0, item) for column in self._columns]  # fastest a row at a time
         w = 1 / (h[6] * x + h[7] * y + h[8]).clamp(min=1e-3)
         u = (h[0] * x + h[1] * y + h[2]) * w
         v = (h[3] * x + h[4] * y + h[5]) * w
@@ -104,7 +104,7 @@ class Pixels(NamedTuple):
 
     def select(self, chosen: Tensor) -> 'Pixels':
         """Return the pixels of those indices."""
-        return Pixels(*(part[chosen] for part in self))
+        return Pixels(*(part.index_select(0, chosen) for part in self))
 
 
 def pixels_of(boxes: Tensor, side: int) -> Pixels:
@@ -114,10 +114,12 @@ def pixels_of(boxes: Tensor, side: int) -> Pixels:
     width = (right - left).clamp(min=0)
     counts = width * (bottom - top).clamp(min=0)
     entry = torch.repeat_interleave(torch.arange(len(counts), device=boxes.device), counts)
-    place = torch.arange(len(entry), device=boxes.device) - (counts.cumsum(0) - counts)[entry]
-    across = width[entry]
+    begins = (counts.cumsum(0) - counts).index_select(0, entry)
+    place = torch.arange(len(entry), device=boxes.device) - begins
+    across = width.index_select(0, entry)
     down = torch.div(place, across, rounding_mode='floor')
-    row, column = top[entry] + down, left[entry] + place - down * across
+    row = top.index_select(0, entry) + down
+    column = left.index_select(0, entry) + place - down * across
     scene = entry % batch
     return Pixels(scene * slots + entry // batch, (scene * side + row) * side + column,
                   (column + 0.5) * (2 / side) - 1, (row + 0.5) * (2 / side) - 1)

@@ -51,6 +51,45 @@ def test_the_target_of_a_wrong_cumulative_mask_is_what_lies_on_top_of_the_rest()
     assert torch.equal(found[3], first)
 
 
+def strips(*columns, side=12):
+    """Return one scene of masks, front to back, that fill those columns of an image."""
+    masks = torch.zeros(1, len(columns), side, side, dtype=torch.bool)
+    for mask, (first, end) in zip(masks[0], columns):
+        mask[:, first:end] = True
+    return Scenes(torch.zeros(1, 3, side, side), masks, clear_layers(masks, 1, 1))
+
+
+def seams(scenes, *covered):
+    """Return the columns of the seams, and of what is open, under objects that are covered."""
+    state = torch.zeros(1, 1, *scenes.masks.shape[2:])
+    for i in covered:
+        state = torch.maximum(state, scenes.masks[:, i:i + 1].float())
+    return [torch.nonzero(found[0, 0, 0])[:, 0].tolist()
+            for found in scenes.seams(torch.zeros(1, dtype=torch.int64), state)]
+
+
+def test_a_seam_runs_along_both_sides_of_where_two_objects_touch():
+    assert seams(strips((0, 5), (5, 10))) == [[3, 4, 5, 6], list(range(10))]
+
+
+def test_what_stands_apart_has_no_seam():
+    assert seams(strips((0, 4), (8, 12)))[0] == []
+
+
+def test_an_object_that_is_covered_leaves_no_seam_behind():
+    scenes = strips((4, 8), (0, 12))  # a bar on a sheet
+    assert seams(scenes)[0] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert seams(scenes, 0) == [[], list(range(12))]
+
+
+def test_seams_run_within_objects_alone(scenes):
+    scene, _, covered = scenes.samples(64)
+    found, inside = scenes.seams(scene, covered)
+    assert found.any() and not (found > inside).any()
+    open_masks = scenes.masks[scene].any(dim=1, keepdim=True)
+    assert not (inside.bool() & ~open_masks).any()
+
+
 def test_every_object_shows_enough_to_be_known(scenes):
     for masks in scenes.masks.numpy():
         covered = np.zeros((64, 64), bool)
