@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.parts import nearest_part, separated
 from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.scene import (
     AmodalObject,
@@ -17,8 +18,8 @@ from seq_amodal_ros.scene import (
 )
 from seq_amodal_ros.sequential import Layer, Probability
 
-# Intersection over union from which two masks are one object; two of a heap may share half.
-SAME_OBJECT = 0.7
+# Intersection over union from which two masks are one object; two of a heap may share much.
+SAME_OBJECT = 0.8
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
 
 def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> Iterator[_Found]:
     """Yield the connected parts of at least so many pixels, each with its share of hypotheses."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        _scaled(layer.chosen, height, width).astype(np.uint8), connectivity=4)
-    hypotheses = [_scaled(h, height, width) for h in layer.hypotheses]
+    labels = separated(scaled(layer.chosen, height, width), layer.seams, least)
+    areas = np.bincount(labels.ravel())
+    hypotheses = [scaled(h, height, width) for h in layer.hypotheses]
     islands = [cv2.connectedComponents(h.astype(np.uint8), connectivity=4)[1] for h in hypotheses]
-    nearest = _nearest_part(np.asarray(labels, np.int32), count)
-    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least) + 1
+    nearest = nearest_part(labels)
+    large = np.flatnonzero(areas[1:] >= least) + 1
     for part in large.tolist():
         mask = labels == part
         shares = np.zeros((len(hypotheses), height, width), bool)
@@ -72,20 +73,12 @@ def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> 
         yield _Found(number, mask, shares)
 
 
-def _nearest_part(labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """Return for each pixel the part nearest to it, so that a merged hypothesis can be shared."""
-    if count <= 2:
-        return np.ones_like(labels)
-    _, sites = cv2.distanceTransformWithLabels(
-        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5,
-        labelType=cv2.DIST_LABEL_PIXEL)
-    part_of_site = np.zeros(sites.max() + 1, labels.dtype)
-    part_of_site[sites[labels > 0]] = labels[labels > 0]
-    return part_of_site[sites]
+def scaled(probability: Probability, height: int, width: int) -> Mask:
+    """
+    Return a mask at image scale, bool [height, width], of its probability at the layers'.
 
-
-def _scaled(probability: Probability, height: int, width: int) -> Mask:
-    """Return the mask at image scale; cubic, since linear cuts the tips of rounded outlines."""
+    Cubic, since linear cuts the tips of rounded outlines.
+    """
     return cv2.resize(probability, (width, height), interpolation=cv2.INTER_CUBIC) > 0.5
 
 

@@ -41,10 +41,12 @@ class Layer:
 
     chosen      float32 [H, W], 0 to 1; the layer mask is chosen > 0.5
     hypotheses  float32 [K, H, W], 0 to 1
+    seams       float32 [H, W], 0 to 1, where two of the layer's objects touch; None if not known
     """
 
     chosen: Probability
     hypotheses: Probability
+    seams: Probability | None = None
 
     @property
     def mask(self) -> Mask:

@@ -31,6 +31,35 @@ def test_connected_parts_of_a_layer_are_its_objects():
     assert sorted(item.box for item in scene.objects) == [(0, 0, 8, 8), (20, 20, 8, 8)]
 
 
+def seamed(chosen, *columns):
+    """Return a layer with a seam over those columns."""
+    seams = np.zeros_like(chosen)
+    seams[:, columns] = 1
+    return Layer(chosen, chosen[None], seams)
+
+
+def test_objects_that_touch_are_parted_at_their_seam():
+    scene = found(seamed(squares((4, 4), (4, 12)), 10, 11, 12, 13))
+    assert sorted(item.box for item in scene.objects) == [(4, 4, 8, 8), (12, 4, 8, 8)]
+    assert sum(item.area for item in scene.objects) == 2 * 64  # no pixel is lost at the seam
+
+
+def test_a_seam_that_cuts_off_a_scrap_parts_nothing():
+    assert [item.box for item in found(seamed(squares((4, 4), (4, 12)), 5, 6)).objects] == \
+        [(4, 4, 16, 8)]
+
+
+def test_a_seam_that_ends_within_an_object_parts_nothing():
+    layer = seamed(squares((4, 4), side=12), 9, 10)
+    layer.seams[:8] = 0
+    assert len(found(layer).objects) == 1
+
+
+def test_seams_are_followed_at_the_size_of_the_image():
+    scene = found(seamed(squares((4, 4), (4, 12)), 10, 11, 12, 13), size=4 * SIZE)
+    assert [item.box.width for item in scene.objects] == [32, 32]
+
+
 def test_an_object_lies_under_what_overlaps_it_on_lower_layers():
     scene = found(layer(squares((0, 0), (20, 20))), layer(squares((4, 4))))
     under = next(item for item in scene.objects if item.layer == 2)
@@ -55,7 +84,7 @@ def test_a_wholly_hidden_object_is_never_claimed():
 
 
 def test_the_same_object_on_two_layers_is_one():
-    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 2), side=12)))
+    scene = found(layer(squares((0, 0), side=12)), layer(squares((0, 1), side=12)))
     assert len(scene.objects) == 1
 
 

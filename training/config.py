@@ -8,6 +8,8 @@ from training.settings import read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
+LEARNT = {'masks', 'seams'}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -16,6 +18,7 @@ class TrainConfig:
     steps: int
     scenes_per_step: int
     mask_size: int
+    learns: tuple[str, ...]
     protocols: Mapping[str, float]
     recorded_share: float
     pretrained: bool
@@ -31,6 +34,11 @@ class TrainConfig:
     seed: int
     held_classes: tuple[str, ...]
     held_varieties: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming what can be learnt, if there is nothing of it to learn."""
+        if not self.learns or not set(self.learns) <= LEARNT:
+            raise ValueError(f'learns must list some of {sorted(LEARNT)}, got {self.learns}')
 
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:

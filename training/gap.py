@@ -3,8 +3,8 @@ How far a model falls because its cumulative masks are its own: each layer, with
 
     python -m training.gap runs/testsets/fruit/annotations.json --weights default
 
-With the true cumulative mask every layer is asked for alone. With its own, Alg. 2 runs as on a
-robot, each layer on the mistakes of those before it.
+With the true cumulative mask every layer is asked for alone. With its own, the scene is segmented
+as on a robot, each layer on the mistakes of those before it.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import sys
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.evaluation.amodal_coco import load_image, Sample, samples
 from seq_amodal_ros.evaluation.metrics import iou
+from seq_amodal_ros.objects import scaled
 from seq_amodal_ros.scene import Mask
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import chosen_mask, Probability
@@ -38,18 +38,17 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
     found: dict[int, Gap] = {}
     for sample in tqdm(truth, desc='evaluating', unit='image', disable=None):
         image = load_image(sample.path)
-        own = segmenter.layers([image], segmenter.settings)[0]
-        shape = segmenter.working_shape(image)
-        sample_layers = segmenter.sampler([image], shape, segmenter.settings)
+        own = segmenter.segment(image)
+        height, width = segmenter.working_shape(image)
+        frames = segmenter.frames([image], segmenter.settings, defer=False)
         for number in range(1, int(sample.layers.max(initial=0)) + 1):
             true = _union(sample.masks[sample.layers == number])
             below = _union(sample.masks[sample.layers < number])
-            given = _scaled(below.astype(np.float32), shape)
-            alone = _scaled(chosen_mask(sample_layers([0], given[None])[0]), true.shape)
-            walked = own[number - 1].chosen if number <= len(own) else None
+            given = scaled(below.astype(np.float32), height, width)
+            alone = chosen_mask(frames.hypotheses([0], given[None])[0])
             gap = found.setdefault(number, Gap())
-            gap.true.append(100 * iou(alone, true))
-            gap.own.append(100 * iou(_scaled(walked, true.shape), true))
+            gap.true.append(100 * iou(_scaled(alone, true), true))
+            gap.own.append(100 * iou(own.layer_mask(number), true))
     return found
 
 
@@ -57,12 +56,9 @@ def _union(masks: NDArray[np.bool_]) -> Mask:
     return np.asarray(masks.any(axis=0), bool)
 
 
-def _scaled(probability: Probability | None, shape: tuple[int, ...]) -> Mask:
-    """Return the mask at that height and width; None is blank."""
-    if probability is None:
-        return np.zeros(shape, bool)
-    height, width = shape
-    return cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+def _scaled(chosen: Probability | None, like: Mask) -> Mask:
+    """Return a layer's mask at the scale of another; None is blank."""
+    return np.zeros_like(like) if chosen is None else scaled(chosen, *like.shape)
 
 
 def table(found: dict[int, Gap]) -> str:

@@ -40,20 +40,23 @@ from training.runs import locked, read_state, update_average, write_state
 log = logging.getLogger('training')
 
 
-def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, config: TrainConfig,
-               generator: torch.Generator) -> Tensor:
+def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
+                 config: TrainConfig, generator: torch.Generator) -> dict[str, Tensor]:
     """
-    Return Alg. 1's loss over every layer of every scene and the blank step behind them.
+    Return Alg. 1's losses over every layer of every scene and the blank step behind them.
 
     Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
     few-step sampling starts, are drawn more often. A share of the cumulative masks is the model's
-    own, as at inference, and its target the one that belongs to it.
+    own, as at inference, and its target the one that belongs to it. Seams are learnt on the
+    estimate of the mask, inside of the objects alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
     pyramid = tuple(level[scene] for level in model.encode(image))
     own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
-    covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own], generator)
+    if own.any():
+        covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own],
+                                generator)
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
         target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)
@@ -64,13 +67,19 @@ def layer_loss(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor, con
     previous = torch.zeros_like(target)
     conditioned = torch.rand(len(scene), generator=generator, device=target.device)
     conditioned = torch.nonzero(conditioned < config.self_conditioning)[:, 0]
-    with torch.no_grad():
-        logit = model.denoise(tuple(level[conditioned] for level in pyramid),
-                              covered[conditioned], x_t[conditioned], t[conditioned],
-                              previous[conditioned])
-        previous[conditioned] = logit.float().sigmoid() * 2 - 1
-    return functional.binary_cross_entropy_with_logits(
-        model.denoise(pyramid, covered, x_t, t, previous).float(), target)
+    if len(conditioned):
+        with torch.no_grad():
+            logit = model.denoise(tuple(level[conditioned] for level in pyramid),
+                                  covered[conditioned], x_t[conditioned], t[conditioned],
+                                  previous[conditioned])
+            previous[conditioned] = logit.float().sigmoid() * 2 - 1
+    logit = model.denoise(pyramid, covered, x_t, t, previous).float()
+    losses = {'masks': functional.binary_cross_entropy_with_logits(logit, target)}
+    if 'seams' in config.learns:
+        seams, inside = scenes.seams(scene, covered)
+        guess = model.seams(pyramid, covered, logit.detach().sigmoid()).float()
+        losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams, inside)
+    return {name: losses[name] for name in config.learns}
 
 
 @torch.no_grad()
@@ -81,6 +90,23 @@ def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
     logit = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
                           torch.zeros_like(noise))
     return torch.maximum(covered, (logit > 0).float())
+
+
+def learning_parts(model: EncodeOnceDenoiser, config: TrainConfig) -> list[nn.Module]:
+    """
+    Return the parts that learn; the others are frozen, their norms as well.
+
+    With the encoder its necks are frozen: what else reads the features is then as good as before.
+    """
+    model.eval().requires_grad_(False)
+    learning: list[nn.Module] = [model.seams] if 'seams' in config.learns else []
+    if 'masks' in config.learns:
+        learning += [part for name, part in model.named_children() if name != 'seams'
+                     and (config.encoder_rate > 0 or not name.startswith(('encoder', 'neck')))]
+    for part in learning:
+        part.requires_grad_(True)
+    model.encoder.freeze_early()
+    return learning
 
 
 def learning_factor(step: int, config: TrainConfig) -> float:
@@ -158,7 +184,7 @@ class Run:
             self.model.load_state_dict(start.model.state_dict())
         self.model.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.model.encoder.freeze_early()
+        self.learning = learning_parts(self.model, config)
         encoder = list(self.model.encoder.parameters())
         known = {id(parameter) for parameter in encoder}
         rest = [p for p in self.model.parameters() if id(p) not in known]
@@ -206,10 +232,12 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
-            run.model.train()
+            for part in run.learning:
+                part.train()
             scenes = feed.scenes()
             with torch.autocast(device.type, torch.bfloat16):
-                loss = layer_loss(run.model, scenes, alpha_bar, config, generator)
+                losses = layer_losses(run.model, scenes, alpha_bar, config, generator)
+            loss = torch.stack(list(losses.values())).sum()
             run.optimiser.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
@@ -220,7 +248,8 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
             run.seconds = before + time.monotonic() - began
             bar.update()
             if run.step % 20 == 0:
-                writer.add_scalar('loss', loss.item(), run.step)
+                for name, value in losses.items():
+                    writer.add_scalar(f'loss/{name}', value.item(), run.step)
                 writer.add_scalar('gradient norm', norm.item(), run.step)
                 bar.set_postfix(loss=f'{loss.item():.4f}')
             if run.step % 200 == 0:

@@ -11,8 +11,10 @@ It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 from dataclasses import asdict, dataclass
 import math
 
+from seq_amodal_ros.denoisers.blocks import patches, ResidualBlock, upsample
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import Predicts
+from seq_amodal_ros.denoisers.seams import SeamNet
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
@@ -37,24 +39,6 @@ class EncodeOnceConfig:
                              f'mask_size={self.mask_size}, patch={self.patch}')
         if len(self.widths) != 3 or any(w % 16 or not 16 <= w <= 1024 for w in self.widths):
             raise ValueError(f'widths must be three multiples of 16 up to 1024, got {self.widths}')
-
-
-class _ResidualBlock(nn.Module):
-    """Norm, convolve, twice; scaled and shifted by the time embedding in between."""
-
-    def __init__(self, width: int, time_width: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(16, width), nn.GroupNorm(16, width)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.time = nn.Linear(time_width, 2 * width)
-        nn.init.zeros_(self.conv2.weight)
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        y = self.conv1(functional.silu(self.norm1(x)))
-        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
-        y = self.norm2(y) * (1 + scale) + shift
-        return x + self.conv2(functional.silu(y))
 
 
 class _Attention(nn.Module):
@@ -82,10 +66,6 @@ def _time_features(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _upsample(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode='nearest')
-
-
 class EncodeOnceDenoiser(nn.Module):
     """Encodes an image once, then denoises masks given its pyramid as often as needed."""
 
@@ -106,19 +86,20 @@ class EncodeOnceDenoiser(nn.Module):
         self.time = nn.Sequential(nn.Linear(time, time), nn.SiLU(),
                                   nn.Linear(time, time), nn.SiLU())
         self.stem = nn.Conv2d(3 * cells, fine, 3, padding=1)
-        self.fine_in = _ResidualBlock(fine, time)
+        self.fine_in = ResidualBlock(fine, time)
         self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
-        self.middle_in = _ResidualBlock(middle, time)
+        self.middle_in = ResidualBlock(middle, time)
         self.to_coarse = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
-        self.coarse_in = _ResidualBlock(coarse, time)
+        self.coarse_in = ResidualBlock(coarse, time)
         self.attention = _Attention(coarse)
-        self.coarse_out = _ResidualBlock(coarse, time)
+        self.coarse_out = ResidualBlock(coarse, time)
         self.from_coarse = nn.Conv2d(coarse, middle, 1)
-        self.middle_out = _ResidualBlock(middle, time)
+        self.middle_out = ResidualBlock(middle, time)
         self.from_middle = nn.Conv2d(middle, fine, 1)
-        self.fine_out = _ResidualBlock(fine, time)
+        self.fine_out = ResidualBlock(fine, time)
         self.head = nn.Sequential(nn.GroupNorm(16, fine), nn.SiLU(),
                                   nn.Conv2d(fine, cells, 3, padding=1))
+        self.seams = SeamNet(fine, middle, self.config.patch)
 
     @property
     def mask_size(self) -> int:
@@ -144,9 +125,9 @@ class EncodeOnceDenoiser(nn.Module):
     def encode(self, image: Tensor) -> Pyramid:
         """Return the pyramid of float images [B, 3, 2 H, 2 W] in 0 to 1; sides multiples of 32."""
         features = self.encoder(image)
-        top = self.neck16(torch.cat([features[16], _upsample(self.neck32(features[32]))], dim=1))
-        middle = self.neck8(torch.cat([features[8], _upsample(functional.silu(top))], dim=1))
-        fine = self.neck4(torch.cat([features[4], _upsample(functional.silu(middle))], dim=1))
+        top = self.neck16(torch.cat([features[16], upsample(self.neck32(features[32]))], dim=1))
+        middle = self.neck8(torch.cat([features[8], upsample(functional.silu(top))], dim=1))
+        fine = self.neck4(torch.cat([features[4], upsample(functional.silu(middle))], dim=1))
         return fine, middle, top
 
     def denoise(self, pyramid: Pyramid, cumulative: Tensor, x_t: Tensor, t: Tensor,
@@ -158,12 +139,11 @@ class EncodeOnceDenoiser(nn.Module):
         (zeros where there is none), all [B, 1, H, W]; t [B] in 0 to 1, 1 = noise.
         """
         time = self.time(_time_features(t, self.config.time_width))
-        masks = torch.cat([x_t, cumulative * 2 - 1, previous], dim=1)
-        masks = functional.pixel_unshuffle(masks, self.config.patch)
-        fine = self.fine_in(self.stem(masks) + pyramid[0], time)
+        cells = patches([x_t, cumulative * 2 - 1, previous], self.config.patch)
+        fine = self.fine_in(self.stem(cells) + pyramid[0], time)
         middle = self.middle_in(self.to_middle(fine) + pyramid[1], time)
         coarse = self.coarse_in(self.to_coarse(middle) + pyramid[2], time)
         coarse = self.coarse_out(self.attention(coarse), time)
-        middle = self.middle_out(middle + _upsample(self.from_coarse(coarse)), time)
-        fine = self.fine_out(fine + _upsample(self.from_middle(middle)), time)
+        middle = self.middle_out(middle + upsample(self.from_coarse(coarse)), time)
+        fine = self.fine_out(fine + upsample(self.from_middle(middle)), time)
         return functional.pixel_shuffle(self.head(fine), self.config.patch)

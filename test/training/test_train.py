@@ -77,6 +77,41 @@ def test_a_run_goes_on_from_given_weights(config, tmp_path):
     assert second.training['start']['weights'] == first.label
 
 
+def test_seams_alone_are_learnt_where_the_config_says_so(config, tmp_path):
+    command = ['--device', 'cpu', '--run']
+    assert train.main([*command, str(tmp_path / 'all'), '--config', str(config)]) == 0
+    start = tmp_path / 'all' / 'weights.safetensors'
+    seams = edited(config, tmp_path / 'seams.yaml', learns=['seams'])
+    assert train.main([*command, str(tmp_path / 'seams'), '--config', str(seams),
+                       '--start', str(start)]) == 0
+    before, after = (load_checkpoint(tmp_path / name / 'weights.safetensors').model.state_dict()
+                     for name in ('all', 'seams'))
+    assert changed_parts(before, after) == {'seams'}
+
+
+def changed_parts(before, after):
+    """Return the parts of the network of which any value differs between two states."""
+    return {name.split('.')[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, tmp_path):
+    frozen = edited(config, tmp_path / 'frozen.yaml', encoder_rate=0, learns=['masks'])
+    command = ['--config', str(frozen), '--device', 'cpu', '--run', str(tmp_path / 'run')]
+    assert train.main([*command, '--minutes', '0']) == 0
+    before = state(tmp_path / 'run')['model']
+    assert train.main(command) == 0
+    changed = changed_parts(before, state(tmp_path / 'run')['model'])
+    assert 'head' in changed
+    assert not any(name.startswith(('encoder', 'neck', 'seams')) for name in changed)
+
+
+def test_a_run_may_do_without_estimates_of_its_own(config, tmp_path):
+    alone = edited(config, tmp_path / 'alone.yaml', own_cumulative=0.0, self_conditioning=0.0)
+    folder = tmp_path / 'run'
+    assert train.main(['--run', str(folder), '--config', str(alone), '--device', 'cpu']) == 0
+    assert state(folder)['step'] == 3
+
+
 def test_scenes_are_shared_out_by_weight_to_the_last_one():
     shares = train.shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
     assert sum(shares.values()) == 25

@@ -150,7 +150,7 @@ class Compositor:
         spread = draw.uniform((1, 1), *given.crowding)
         middle = draw.uniform((1, 2), -0.3, 0.3)
         place = middle + spread * draw.normal((most, 2)).clamp(-1.8, 1.8)
-        return draw_poses(draw, size.clamp(0.07, 0.7), place.clamp(-0.95, 0.95))
+        return draw_poses(draw, size.clamp(0.07, max(0.7, high)), place.clamp(-0.95, 0.95))
 
     def _shadows(self, dark: Tensor, move: Tensor, points: Pixels, poses: Poses, pictures: Tensor,
                  level: Tensor) -> Tensor:

@@ -1,0 +1,36 @@
+"""The block that the project's own networks are built of."""
+
+import torch
+from torch import nn, Tensor
+from torch.nn import functional
+
+
+class ResidualBlock(nn.Module):
+    """Norm, convolve, twice; scaled and shifted in between by an embedding, if one is given."""
+
+    def __init__(self, width: int, embedding: int | None = None) -> None:
+        """Build a block of `width` channels, with an embedding of so many values or without."""
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(16, width), nn.GroupNorm(16, width)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.time = None if embedding is None else nn.Linear(embedding, 2 * width)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
+        """Return [B, width, H, W] of x of that shape and an embedding [B, embedding]."""
+        y = self.norm2(self.conv1(functional.silu(self.norm1(x))))
+        if self.time is not None and time is not None:
+            scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
+            y = y * (1 + scale) + shift
+        return x + self.conv2(functional.silu(y))
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Return each cell as two by two."""
+    return functional.interpolate(x, scale_factor=2, mode='nearest')
+
+
+def patches(masks: list[Tensor], size: int) -> Tensor:
+    """Return masks [B, 1, H, W], stacked, as cells of size x size pixels (space-to-depth)."""
+    return functional.pixel_unshuffle(torch.cat(masks, dim=1), size)

@@ -1,0 +1,180 @@
+"""
+What Alg. 2 asks of a network: the hypotheses of a layer, of images that were encoded once.
+
+    frames = Frames(network, images, (96, 96), settings)
+    frames.hypotheses([0], cumulative)      # float32 [1, K, 96, 96]
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.checkpoint import Checkpoint
+from seq_amodal_ros.denoisers.prediction import predictor
+from seq_amodal_ros.devices import computes_in_bfloat16
+from seq_amodal_ros.diffusion.samplers import SAMPLERS
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
+from seq_amodal_ros.parts import sure_parts
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How to sample.
+
+    hypotheses  K, masks sampled for each layer in one batch, 1 to 64
+    steps       denoising steps, 1 to 1000; at 1 hypotheses are level sets (see hypotheses.py), if
+                the network predicts the mask itself
+    sampler     ddim or dpm, which take any number of steps, or ancestral, which takes all
+    max_layers  N_max of Alg. 2
+    min_area    Area_min of Alg. 2, pixels of a 64 x 64 image, whatever the size of the masks
+    seed        of the noise; equal seeds give equal answers for equal images
+    """
+
+    hypotheses: int = 3
+    steps: int = 1
+    max_layers: int = 8
+    min_area: int = 10
+    seed: int = 0
+    sampler: str = 'ddim'
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting and its range, for what cannot be sampled."""
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f'sampler must be one of {", ".join(SAMPLERS)}, got {self.sampler!r}')
+        if self.sampler == 'ancestral' and self.steps != 1000:
+            raise ValueError('the sampler ancestral walks all 1000 steps: set steps to 1000, or '
+                             f'take the sampler ddim or dpm; got steps {self.steps}')
+        limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
+                  'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f'{name} must lie in {least} to {most}, '
+                                 f'got {getattr(self, name)}')
+
+    def least_area(self, shape: tuple[int, int]) -> int:
+        """Return Area_min in pixels of a mask of that shape, at least 1."""
+        return max(1, round(self.min_area * shape[0] * shape[1] / 64 ** 2))
+
+
+class Network:
+    """A checkpoint's denoiser on a device, and how it is to be asked."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        """Move the denoiser to `device`."""
+        self.device = device
+        self.model = checkpoint.model.to(device, memory_format=torch.channels_last)
+        self.mask_values = checkpoint.mask_values
+        self.temperature = checkpoint.temperature
+        self.alpha_bar = SCHEDULES[checkpoint.schedule]()
+        # Where noise is predicted, noise makes the hypotheses differ, not the view; and it has no
+        # seams, as the paper's system has none.
+        self.estimates = self.model.predicts == 'logit'
+        self.views = VIEWS if self.estimates else VIEWS[:1]
+
+    def precision(self) -> torch.autocast:
+        """
+        Return the context in which the network runs: bfloat16 where the device computes in it.
+
+        The paper's network keeps float32: over 1000 steps its rounding would add up.
+        """
+        fast = self.estimates and computes_in_bfloat16(self.device)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=fast)
+
+
+class Frames:
+    """Images worked on in one shape, encoded once however often they are asked for layers."""
+
+    @torch.inference_mode()
+    def __init__(self, network: Network, images: Sequence[NDArray[np.uint8]],
+                 shape: tuple[int, int], settings: Settings, defer: bool = True) -> None:
+        """
+        Encode images, uint8 RGB [height, width, 3], for masks of `shape`.
+
+        With `defer` answers leave out objects that may lie deeper (see parts.py), if the network
+        estimates masks.
+        """
+        self.network, self.shape, self.settings = network, shape, settings
+        self._defers = defer and network.estimates
+        # One step gives the mean of all masks: it is asked for in a few views, however large K.
+        self._expects = settings.steps == 1 and network.estimates
+        self._draws = min(settings.hypotheses, len(VIEWS)) if self._expects \
+            else settings.hypotheses
+        self._noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
+        self._features = self._encoded(images)
+
+    @torch.inference_mode()
+    def hypotheses(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
+                   ) -> NDArray[np.float32]:
+        """
+        Return K masks of the next layer of each image, float32 [n, K, H, W] in 0 to 1.
+
+        numbers    which of the images
+        cumulative their cumulative masks, bool [n, H, W]
+        """
+        drawn = self._drawn(numbers, cumulative)
+        if self._defers:
+            means = drawn.mean(axis=1)
+            seams = self.seams(numbers, cumulative, means)
+            least = self.settings.least_area(self.shape)
+            for masks, mean, covered, seam in zip(drawn, means, cumulative, seams):
+                masks *= sure_parts(mean, covered, seam, least)
+        if not self._expects:
+            return drawn
+        return level_sets(drawn.mean(axis=1), self.settings.hypotheses, self.network.temperature)
+
+    @torch.inference_mode()
+    def seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
+              masks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return where objects of layers' masks [n, H, W] touch, float32 [n, H, W], 0 to 1."""
+        rows = torch.tensor(numbers, device=self.network.device) * self._draws  # the first view
+        given = [torch.from_numpy(part).to(self.network.device).float()[:, None]
+                 for part in (cumulative, masks)]
+        with self.network.precision():
+            logit = self.network.model.seams(tuple(level[rows] for level in self._features), *given)
+        return logit.float().sigmoid()[:, 0].cpu().numpy()
+
+    def _drawn(self, numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return what the network draws for each image, float32 [n, draws, H, W] in 0 to 1."""
+        network, k = self.network, self._draws
+
+        def fresh() -> Tensor:
+            return torch.cat([torch.randn((k, 1, *self.shape), generator=self._noises[i])
+                              for i in numbers]).to(network.device)
+
+        rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=network.device)
+        given = torch.from_numpy(cumulative).to(network.device).float()
+        given = mirrored(given[:, None].repeat_interleave(k, dim=0), k, network.views)
+        predict = predictor(network.model, tuple(level[rows] for level in self._features), given,
+                            network.alpha_bar, network.mask_values)
+        with network.precision():
+            x0 = SAMPLERS[self.settings.sampler](predict, fresh(), network.alpha_bar,
+                                                 self.settings.steps, fresh)
+        low, high = network.mask_values
+        probability = ((mirrored(x0, k, network.views) - low) / (high - low)).clamp(0, 1)
+        return probability.reshape(len(numbers), k, *self.shape).float().cpu().numpy()
+
+    def _encoded(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, ...]:
+        """Return the features of each image in the view of each draw, [n draws, ...] a level."""
+        network = self.network
+        views = min(self._draws, len(network.views))
+        tensor = torch.cat([self._tensor(image) for image in images])
+        tensor = mirrored(tensor.repeat_interleave(views, dim=0), views, network.views)
+        row = torch.tensor([i * views + n % views for i in range(len(images))
+                            for n in range(self._draws)], device=network.device)
+        with network.precision():
+            return tuple(level[row] for level in network.model.encode(tensor))
+
+    def _tensor(self, image: NDArray[np.uint8]) -> Tensor:
+        height, width = (side * self.network.model.image_scale for side in self.shape)
+        shrinks = image.shape[0] > height and image.shape[1] > width
+        small = cv2.resize(image, (width, height),
+                           interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        tensor = torch.from_numpy(small).to(self.network.device)
+        tensor = tensor.permute(2, 0, 1)[None].float() / 255
+        return tensor.contiguous(memory_format=torch.channels_last)
