@@ -19,6 +19,7 @@ def ros() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: None)  # rclpy.init adds the shutdown
     rclpy.init()
+    rclpy.get_global_executor()  # which spinning uses: made too late, it complains when it goes
     try:
         yield
     except Exception as error:

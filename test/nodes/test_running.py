@@ -1,5 +1,6 @@
 """A node ends by Ctrl-C between two steps; a real fault is still one."""
 
+import gc
 import os
 import signal
 
@@ -26,6 +27,16 @@ def test_ctrl_c_ends_spinning_and_no_step_before_it():
         finished = sum(range(100_000))  # Python would raise KeyboardInterrupt here
         executor.spin()
     assert finished
+    assert not rclpy.ok()
+
+
+@pytest.mark.filterwarnings('error::pytest.PytestUnraisableExceptionWarning')
+def test_ctrl_c_just_before_spinning_says_nothing():
+    with ros():
+        node = rclpy.create_node('some_node')
+        rclpy.shutdown()
+        rclpy.spin(node)
+    gc.collect()  # nothing half made complains as it goes
     assert not rclpy.ok()
 
 
