@@ -6,12 +6,14 @@ What Alg. 2 asks of a network: the hypotheses of a layer, of images that were en
 """
 
 from collections.abc import Sequence
+import copy
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint
+from seq_amodal_ros.denoisers.efficientnet import EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.devices import computes_in_bfloat16
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
@@ -66,9 +68,13 @@ class Network:
     """A checkpoint's denoiser on a device, and how it is to be asked."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        """Move the denoiser to `device`."""
+        """Copy the denoiser to `device`, its norms folded away."""
         self.device = device
-        self.model = checkpoint.model.to(device, memory_format=torch.channels_last)
+        self.model = copy.deepcopy(checkpoint.model)  # the checkpoint may be saved or learn again
+        for part in list(self.model.modules()):
+            if isinstance(part, EfficientNetLite0):
+                part.fold_norms()
+        self.model.to(device, memory_format=torch.channels_last)
         self.mask_values = checkpoint.mask_values
         self.temperature = checkpoint.temperature
         self.alpha_bar = SCHEDULES[checkpoint.schedule]()

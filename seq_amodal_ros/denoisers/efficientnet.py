@@ -7,6 +7,7 @@ Parameter names follow the published ImageNet weights, so these load without tra
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
+from torch.nn.utils import fuse_conv_bn_eval
 
 # repeats, kernel, stride, expansion, channels
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
@@ -35,6 +36,10 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Conv2d, nn.Identity]:
+    return fuse_conv_bn_eval(conv, norm), nn.Identity()
+
+
 class _Block(nn.Module):
     """Inverted bottleneck: expand, filter each channel, project; a shortcut where sizes agree."""
 
@@ -55,6 +60,12 @@ class _Block(nn.Module):
         y = functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
         return x + y if self.shortcut else y
+
+    def fold_norms(self) -> None:
+        if self.expands:
+            self._expand_conv, self._bn0 = _folded(self._expand_conv, self._bn0)
+        self._depthwise_conv, self._bn1 = _folded(self._depthwise_conv, self._bn1)
+        self._project_conv, self._bn2 = _folded(self._project_conv, self._bn2)
 
 
 class EfficientNetLite0(nn.Module):
@@ -85,6 +96,13 @@ class EfficientNetLite0(nn.Module):
         """Keep the filters up to stride 4 as they are: edges and colours, half of a step's time."""
         for part in (self._conv_stem, self._bn0, *self._blocks[:TAPS[4] + 1]):
             part.requires_grad_(False)
+
+    def fold_norms(self) -> None:
+        """Merge every norm into the filter before it: equal features, sooner; it learns no more."""
+        self.eval()
+        self._conv_stem, self._bn0 = _folded(self._conv_stem, self._bn0)
+        for block in self._blocks:
+            block.fold_norms()
 
     def load_imagenet(self, path: str) -> None:
         """Load published ImageNet weights (a .pth file of tensors); the classifier is left out."""

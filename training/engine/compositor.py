@@ -7,6 +7,7 @@ more than the boxes of the objects, and none at one scene at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 import math
 
 import torch
@@ -57,7 +58,14 @@ class Compositor:
         """Compose the next `batch` scenes."""
         numbers = torch.arange(self.next, self.next + batch, device=self.device)
         self.next += batch
-        return joined([self._compose(part) for part in numbers.split(self._chunk())])
+        parts, workers = numbers.split(self._chunk()), torch.get_num_threads()
+        if self.device.type != 'cpu' or workers == 1 or len(parts) == 1:
+            return joined([self._compose(part) for part in parts])
+        # A part a core: shared among the cores each of these many small operations would wait.
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            found = joined(list(pool.map(self._compose, parts)))
+        torch.set_num_threads(workers)  # threads to come would follow the last one's setting
+        return found
 
     def scene_without(self, number: int, gone: Tensor) -> Scenes:
         """

@@ -27,6 +27,19 @@ def test_a_scene_is_the_same_in_any_batch(compositor):
     assert torch.allclose(together.image, torch.cat([part.image for part in apart]), atol=1e-5)
 
 
+def test_a_batch_shared_among_the_cores_is_the_same(compositor, monkeypatch):
+    monkeypatch.setattr('training.engine.compositor.CHUNK', 3 * 16 * 64 ** 2)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(compositor('mixed', 64, seed=5).scenes(8))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert equal(*found)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='compares a CUDA device with the CPU')
 def test_a_scene_is_the_same_on_any_device(compositor):
     here = compositor('mixed', 64, seed=5).scenes(32)
