@@ -2,7 +2,7 @@
 What Alg. 2 asks of a network: the hypotheses of a layer, of images that were encoded once.
 
     frames = Frames(network, images, (96, 96), settings)
-    frames.hypotheses([0], cumulative)      # float32 [1, K, 96, 96]
+    frames.answers([0], cumulative).hypotheses      # float32 [1, K, 96, 96]
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import sure_parts
+from seq_amodal_ros.sequential import Answers
 import torch
 from torch import Tensor
 
@@ -115,27 +116,26 @@ class Frames:
         self._features = self._encoded(images)
 
     @torch.inference_mode()
-    def hypotheses(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
-                   ) -> NDArray[np.float32]:
+    def answers(self, numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> Answers:
         """
-        Return K masks of the next layer of each image, float32 [n, K, H, W] in 0 to 1.
+        Return K masks of the next layer of each image and, if it defers, their seams.
 
         numbers    which of the images
         cumulative their cumulative masks, bool [n, H, W]
         """
-        drawn = self._drawn(numbers, cumulative)
+        drawn, seams = self._drawn(numbers, cumulative), None
         if self._defers:
             means = drawn.mean(axis=1)
-            seams = self.seams(numbers, cumulative, means)
+            seams = self._seams(numbers, cumulative, means)
             least = self.settings.least_area(self.shape)
             for masks, mean, covered, seam in zip(drawn, means, cumulative, seams):
                 masks *= sure_parts(mean, covered, seam, least)
-        if not self._expects:
-            return drawn
-        return level_sets(drawn.mean(axis=1), self.settings.hypotheses, self.network.temperature)
+        if self._expects:
+            drawn = level_sets(drawn.mean(axis=1), self.settings.hypotheses,
+                               self.network.temperature)
+        return Answers(drawn, seams)
 
-    @torch.inference_mode()
-    def seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
+    def _seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
               masks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return where objects of layers' masks [n, H, W] touch, float32 [n, H, W], 0 to 1."""
         rows = torch.tensor(numbers, device=self.network.device) * self._draws  # the first view

@@ -6,7 +6,6 @@ The public object: load weights once, then turn images into layered scenes.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 import os
 
 import numpy as np
@@ -15,7 +14,7 @@ from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.inference import Frames, Network, Settings
 from seq_amodal_ros.objects import scene_from_layers
-from seq_amodal_ros.scene import cumulative_masks, LayeredScene
+from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer, segment_together, StopRules
 
 __all__ = ['Segmenter', 'Settings']
@@ -78,19 +77,7 @@ class Segmenter:
         for shape, numbers in alike.items():
             frames = self.frames([images[i] for i in numbers], settings)
             rules = StopRules(settings.max_layers, settings.least_area(shape))
-            together = segment_together(frames.hypotheses, len(numbers), shape, rules, choose)
-            if self._network.estimates and any(together):
-                together = _seamed(frames, together)
+            together = segment_together(frames.answers, len(numbers), shape, rules, choose)
             for number, layers in zip(numbers, together):
                 found[number] = layers
         return found
-
-
-def _seamed(frames: Frames, together: list[list[Layer]]) -> list[list[Layer]]:
-    """Return the layers of each image with their seams, asked for in one batch."""
-    numbers = [i for i, layers in enumerate(together) for _ in layers]
-    covered = [below for layers in together if layers
-               for below in cumulative_masks(np.array([layer.mask for layer in layers]))[:-1]]
-    seams = iter(frames.seams(numbers, np.stack(covered), np.stack(
-        [layer.chosen for layers in together for layer in layers])))
-    return [[replace(layer, seams=next(seams)) for layer in layers] for layers in together]

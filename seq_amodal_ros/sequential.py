@@ -7,14 +7,34 @@ be read and tested without one.
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import Mask
 
 Probability = NDArray[np.float32]
-SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], NDArray[np.float32]]
-"""Images' numbers and cumulative masks bool [n, H, W] -> K masks each, float32 [n, K, H, W]."""
+
+
+class Answers(NamedTuple):
+    """
+    What a network answers for the next layer of n images.
+
+    hypotheses  float32 [n, K, H, W], 0 to 1
+    seams       float32 [n, H, W], 0 to 1, where two of the layer's objects touch; None if not known
+    """
+
+    hypotheses: NDArray[np.float32]
+    seams: NDArray[np.float32] | None = None
+
+    def split(self) -> 'list[tuple[Probability, Probability | None]]':
+        """Return hypotheses [K, H, W] and seams [H, W] of each image."""
+        seams = [None] * len(self.hypotheses) if self.seams is None else self.seams
+        return list(zip(self.hypotheses, seams))
+
+
+SampleLayers = Callable[[Sequence[int], NDArray[np.bool_]], Answers]
+"""Images' numbers and cumulative masks bool [n, H, W] -> what the network answers."""
 
 Choose = Callable[[Probability], Probability | None]
 """K masks [K, H, W] -> the one that the layer keeps and the cumulative mask grows by."""
@@ -54,9 +74,12 @@ class Layer:
         return self.chosen > 0.5
 
     def joined(self, other: 'Layer') -> 'Layer':
-        """Return the layer that holds the masks of both."""
+        """Return the layer that holds the masks of both; each pixel's seam is its mask's."""
+        seams = None
+        if self.seams is not None and other.seams is not None:
+            seams = np.where(other.chosen > self.chosen, other.seams, self.seams)
         return Layer(np.maximum(self.chosen, other.chosen),
-                     np.maximum(self.hypotheses, other.hypotheses))
+                     np.maximum(self.hypotheses, other.hypotheses), seams)
 
 
 def representative(masks: NDArray[np.bool_]) -> int | None:
@@ -86,9 +109,9 @@ def mean_mask(hypotheses: Probability) -> Probability | None:
 
 
 def layer_rounds(shape: tuple[int, int], rules: StopRules, choose: Choose = chosen_mask,
-                 ) -> Generator[Mask, Probability, list[Layer]]:
+                 ) -> Generator[Mask, tuple[Probability, Probability | None], list[Layer]]:
     """
-    Walk Alg. 2: yield the cumulative mask, be sent K sampled masks, return the layers.
+    Walk Alg. 2: yield the cumulative mask, be sent K masks and seams, return the layers.
 
     The unoccluded layer is the first. Spatial integrity: what touches no part of the previous
     layer's mask cannot lie under it and joins that layer instead of opening one. Every round
@@ -100,11 +123,11 @@ def layer_rounds(shape: tuple[int, int], rules: StopRules, choose: Choose = chos
     for _ in range(2 * rules.max_layers):
         if len(layers) == rules.max_layers:
             break
-        hypotheses = yield cumulative
+        hypotheses, seams = yield cumulative
         chosen = choose(hypotheses)
         if chosen is None:
             break
-        layer = Layer(chosen, hypotheses)
+        layer = Layer(chosen, hypotheses, seams)
         if np.count_nonzero(layer.mask) < rules.min_area:
             break
         if layers and not (layer.mask & layers[-1].mask).any():
@@ -128,9 +151,9 @@ def segment_together(sample: SampleLayers, count: int, shape: tuple[int, int],
     while asking:
         answers = sample(list(asking), np.stack(list(asking.values())))
         following = {}
-        for number, hypotheses in zip(asking, answers):
+        for number, answer in zip(asking, answers.split()):
             try:
-                following[number] = rounds[number].send(hypotheses)
+                following[number] = rounds[number].send(answer)
             except StopIteration as ended:
                 layers[number] = ended.value
         asking = following

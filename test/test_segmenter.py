@@ -68,8 +68,9 @@ def test_what_may_lie_deeper_is_left_out_for_now(segmenter, composed, steps):
         picture = load_image(sample.path)
         shape = segmenter.working_shape(picture)
         blank = np.zeros((1, *shape), bool)
-        everything, sure = (segmenter.frames([picture], settings, defer).hypotheses([0], blank)
-                            for defer in (False, True))
+        everything, sure = (
+            segmenter.frames([picture], settings, defer).answers([0], blank).hypotheses
+            for defer in (False, True))
         assert not ((sure > 0.5) & (everything <= 0.5)).any()
         assert (sure > 0.5).any()
         put_off += ((everything > 0.5) & (sure <= 0.5)).sum()

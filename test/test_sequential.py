@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from seq_amodal_ros.sequential import (
+    Answers,
     mean_mask,
     representative,
     segment_together,
@@ -34,7 +35,7 @@ def answers(*rounds):
 
 def segment_layers(sample, rules):
     """Return the layers of one image, sampled by a function of its cumulative mask."""
-    return segment_together(lambda _, cumulative: sample(cumulative[0])[None], 1, SHAPE,
+    return segment_together(lambda _, cumulative: Answers(sample(cumulative[0])[None]), 1, SHAPE,
                             rules)[0]
 
 
@@ -94,6 +95,20 @@ def test_a_mask_that_does_not_touch_the_previous_layer_joins_it():
     assert (given[2] == layers[0].mask).all()
 
 
+def test_a_layer_keeps_the_seams_of_what_joined_it():
+    masks = iter([square(0, 0), square(8, 8), square(10, 10)])
+    seams = iter([np.full(SHAPE, value, np.float32) for value in (0.1, 0.2, 0.3)])
+
+    def sample(_, cumulative):
+        return Answers(next(masks, np.zeros(SHAPE, np.float32))[None, None],
+                       next(seams, np.zeros(SHAPE, np.float32))[None])
+
+    first, second = segment_together(sample, 1, SHAPE, StopRules())[0]
+    assert (first.seams[square(0, 0) > 0] == np.float32(0.1)).all()
+    assert (first.seams[square(8, 8) > 0] == np.float32(0.2)).all()
+    assert (second.seams == np.float32(0.3)).all()
+
+
 def test_joining_is_bounded():
     corners = iter(range(1000))
 
@@ -125,7 +140,7 @@ def test_images_segmented_together_get_what_each_gets_alone():
 
     def sample(numbers, cumulative):
         asked.append(list(numbers))
-        return np.array([samplers[i](mask) for i, mask in zip(numbers, cumulative)])
+        return Answers(np.array([samplers[i](mask) for i, mask in zip(numbers, cumulative)]))
 
     together = segment_together(sample, 2, SHAPE, StopRules())
     alone = [segment_layers(answers(*rounds)[0], StopRules()) for rounds in (one, other)]
@@ -136,6 +151,6 @@ def test_images_segmented_together_get_what_each_gets_alone():
 
 def test_the_mean_mask_can_be_kept_instead():
     rounds = [square(0, 0, 4), square(0, 0, 8), np.zeros((SIZE, SIZE), np.float32)]
-    layers = segment_together(lambda _, cumulative: np.array(
-        [rounds if not cumulative.any() else [0 * rounds[0]]]), 1, SHAPE, StopRules(), mean_mask)
+    layers = segment_together(lambda _, cumulative: Answers(np.array(
+        [rounds if not cumulative.any() else [0 * rounds[0]]])), 1, SHAPE, StopRules(), mean_mask)
     assert np.allclose(layers[0][0].chosen, (square(0, 0, 4) + square(0, 0, 8)) / 2)

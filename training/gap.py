@@ -45,7 +45,7 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
             true = _union(sample.masks[sample.layers == number])
             below = _union(sample.masks[sample.layers < number])
             given = scaled(below.astype(np.float32), height, width)
-            alone = chosen_mask(frames.hypotheses([0], given[None])[0])
+            alone = chosen_mask(frames.answers([0], given[None]).hypotheses[0])
             gap = found.setdefault(number, Gap())
             gap.true.append(100 * iou(_scaled(alone, true), true))
             gap.own.append(100 * iou(own.layer_mask(number), true))

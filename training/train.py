@@ -21,7 +21,7 @@ import time
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser, Pyramid
-from seq_amodal_ros.devices import choose_device
+from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
 from seq_amodal_ros.diffusion.schedules import add_noise, SCHEDULES
 import torch
 from torch import nn, Tensor
@@ -99,7 +99,7 @@ def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
 
 
 def roughened(covered: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return cumulative masks of which a share has its edges moved, in or out, by up to 2 pixels."""
+    """Return cumulative masks, a share of them with edges moved in or out by up to 2 pixels."""
     draw = torch.rand((2, len(covered), 1, 1, 1), generator=generator, device=covered.device)
     moved = functional.avg_pool2d(covered, 5, stride=1, padding=2) > 0.1 + 0.8 * draw[0]
     return torch.where(draw[1] < share, moved.float(), covered)
@@ -238,7 +238,7 @@ class Run:
 def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
     config, device = run.config, feed.device
-    alpha_bar = SCHEDULES[config.schedule]().to(device)
+    alpha_bar, fast = SCHEDULES[config.schedule]().to(device), computes_in_bfloat16(device)
     generator = torch.Generator(device).manual_seed(config.seed + run.step)
     writer = SummaryWriter(str(run.folder))
     began, before = time.monotonic(), run.seconds
@@ -248,7 +248,7 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
             for part in run.learning:
                 part.train()
             scenes = feed.scenes()
-            with torch.autocast(device.type, torch.bfloat16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 losses = layer_losses(run.model, scenes, alpha_bar, config, generator)
             loss = torch.stack(list(losses.values())).sum()
             run.optimiser.zero_grad()
