@@ -17,6 +17,7 @@ from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview
+from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, table
 from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.segmenter import Segmenter, Settings
@@ -63,6 +64,10 @@ def evaluate_data(given: argparse.Namespace) -> None:
     print(table(result))
     if given.json is not None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
+    if given.reliability is not None:
+        found = result['hypotheses']
+        Image.fromarray(draw_reliability(found['reliability'], found['ece'])).save(
+            given.reliability, format='png')
 
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:
@@ -95,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument('--sas', type=Path, help='folder of <image>_<layer>/ folders')
     command.add_argument('--limit', type=int, help='only the first so many images')
     command.add_argument('--json', type=Path, help='write the figures to this file too')
+    command.add_argument('--reliability', type=Path, metavar='PNG',
+                         help='draw there how often hidden pixels are as the hypotheses say')
     command.set_defaults(run=evaluate_data)
     return parser
 

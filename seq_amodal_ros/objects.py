@@ -56,21 +56,36 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
 
 def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> Iterator[_Found]:
     """Yield the connected parts of at least so many pixels, each with its share of hypotheses."""
-    labels = separated(scaled(layer.chosen, height, width), layer.seams, least)
+    masks = [scaled(h, height, width) for h in (layer.chosen, *layer.hypotheses)]
+    box = bounding_box(np.logical_or.reduce(masks)).slices  # nothing beyond is looked at
+    chosen, *hypotheses = (np.ascontiguousarray(mask[box]) for mask in masks)
+    seams = None if layer.seams is None else \
+        cv2.resize(layer.seams, (width, height), interpolation=cv2.INTER_LINEAR)[box]
+    labels = separated(chosen, seams, least)
     areas = np.bincount(labels.ravel())
-    hypotheses = [scaled(h, height, width) for h in layer.hypotheses]
-    islands = [cv2.connectedComponents(h.astype(np.uint8), connectivity=4)[1] for h in hypotheses]
     nearest = nearest_part(labels)
+    owners = np.stack([_owners(hypothesis, labels, nearest) for hypothesis in hypotheses])
     large = np.flatnonzero(areas[1:] >= least) + 1
     for part in large.tolist():
-        mask = labels == part
-        shares = np.zeros((len(hypotheses), height, width), bool)
-        for share, island in zip(shares, islands):
-            touched = np.zeros(island.max() + 1, bool)
-            touched[island[mask]] = True
-            touched[0] = False
-            np.logical_and(touched[island], nearest == part, out=share)
+        mask = np.zeros((height, width), bool)
+        shares = np.zeros((len(owners), height, width), bool)
+        mask[box], shares[(slice(None), *box)] = labels == part, owners == part
         yield _Found(number, mask, shares)
+
+
+def _owners(hypothesis: Mask, labels: NDArray[np.int32], nearest: NDArray[np.int32],
+            ) -> NDArray[np.int32]:
+    """
+    Return for each pixel of a hypothesis the part that it belongs to, 0 if to none.
+
+    A part's share is what is nearest to it of the islands that it touches.
+    """
+    count, island = cv2.connectedComponents(hypothesis.astype(np.uint8), connectivity=4)
+    parts = labels.max() + 1
+    touches = np.zeros(count * parts, bool)  # [island, part], flat: looked up several times faster
+    touches[(island * parts + labels)[labels > 0]] = True
+    touches[:parts] = False
+    return nearest * touches.take(island * parts + nearest)
 
 
 def scaled(probability: Probability, height: int, width: int) -> Mask:

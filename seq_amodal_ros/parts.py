@@ -17,14 +17,14 @@ def separated(mask: Mask, seams: NDArray[np.float32] | None, least: float) -> ND
     """
     Return the number of the part that each pixel of a mask belongs to, counted from 1; 0 outside.
 
-    Parts are connected and end at seams. What a seam itself covers, and scraps that it cuts off,
-    go to the nearest piece of the part that they hang together with.
+    Parts are connected and end at seams, probabilities [H, W] like the mask. What a seam itself
+    covers, and scraps that it cuts off, go to the nearest piece of the part that they hang
+    together with.
     """
     _, connected = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     if seams is None:
         return np.asarray(connected, np.int32)
-    seam = cv2.resize(seams, mask.shape[::-1], interpolation=cv2.INTER_LINEAR) > SEAM
-    _, cut, stats, _ = cv2.connectedComponentsWithStats((mask & ~seam).astype(np.uint8),
+    _, cut, stats, _ = cv2.connectedComponentsWithStats((mask & (seams <= SEAM)).astype(np.uint8),
                                                         connectivity=4)
     pieces = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least) + 1
     part_of = np.zeros(len(stats), np.int32)

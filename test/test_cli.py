@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.cli import main
-from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
 
 
 def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, tmp_path, capsys):
@@ -23,7 +23,9 @@ def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, t
 def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, capsys):
     out = tmp_path / 'out.json'
     assert main(['evaluate', '--coco', str(composed / 'annotations.json'), '--limit', '3',
-                 '--k', '2', '--steps', '1', '--device', 'cpu', '--json', str(out)]) == 0
+                 '--k', '2', '--steps', '1', '--device', 'cpu', '--json', str(out),
+                 '--reliability', str(tmp_path / 'reliability.png')]) == 0
+    assert load_image(tmp_path / 'reliability.png').any()
     result = json.loads(out.read_text())
     assert (result['k'], result['steps'], result['images']) == (2, 1, 3)
     assert {'layer', 'iou', 'ap', 'images'} <= set(result['layers'][0])

@@ -47,8 +47,11 @@ class Atlas:
         Between texels it is bilinear, outside of the picture 0.
         """
         index, share = self._around(picture, level, u, v)
-        texels = self.texels.index_select(0, index).view(torch.uint8).reshape(4, -1, 4)
-        return (texels * share[..., None]).sum(dim=0)
+        texels = self.texels.index_select(0, index).view(torch.uint8).reshape(4, -1, 4).float()
+        found = texels[0] * share[0, :, None]
+        for texel, part in zip(texels[1:], share[1:]):
+            found += texel * part[:, None]  # thrice as fast as a product and sum of all four
+        return found
 
     def read_alpha(self, picture: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """Return alpha alone, float [n] in 0 to 1, else like `read`."""
@@ -60,17 +63,27 @@ class Atlas:
                 ) -> tuple[Tensor, Tensor]:
         """Return the four texels around each point, int64 [4 n], and their shares / 255, [4, n]."""
         side = self.sides.index_select(0, level)
-        x, y = ((u + 1) * side - 1) / 2, ((v + 1) * side - 1) / 2
-        left, top = x.floor(), y.floor()
-        across, down = x - left, y - top
-        column, row = torch.stack([left, left + 1]).long(), torch.stack([top, top + 1]).long()
-        share_x = torch.stack([1 - across, across]) * ((column >= 0) & (column < side)) / 255
-        share_y = torch.stack([1 - down, down]) * ((row >= 0) & (row < side))
-        limit = side - 1
-        start = self.starts.index_select(0, level) + picture * side * side
-        row = start + row.clamp(min=0).minimum(limit) * side
-        index = row[:, None] + column.clamp(min=0).minimum(limit)[None]
-        return index.flatten(), (share_y[:, None] * share_x[None]).flatten(0, 1)
+        across = side.float()
+        x, y = ((u + 1) * across - 1) / 2, ((v + 1) * across - 1) / 2
+        column, share_x = _neighbours(x, across)
+        row, share_y = _neighbours(y, across)
+        within = (row[:, None] * across + column).long()  # exact: a picture has few texels
+        index = self.starts.index_select(0, level) + picture * side * side + within
+        return index.flatten(), (share_y[:, None] * share_x.div_(255)).flatten(0, 1)
+
+
+def _neighbours(x: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+    """
+    Return the two texels along one axis of points float [n], and their shares.
+
+    Both float [2, n]; beyond `side` float [n] the share is 0 and the texel the last one.
+    """
+    low = x.floor()
+    rest = x - low
+    texel = torch.stack([low, low + 1])
+    inside = (texel >= 0) & (texel < side)
+    share = torch.stack([1 - rest, rest]).mul_(inside)
+    return texel.clamp_(min=0).minimum(side - 1), share
 
 
 def _packed(rgba: Tensor, side: int) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 _GOLDEN = 0x9E3779B9
-_AHEAD = 64  # draws whose keys are made at once: a key alone costs as much as all of these
+_AHEAD = 64  # draws whose numbers are made at once: a few alone cost as much as all of these
+_WIDTH = 32  # numbers of each that are made ahead; most draws need no more
 
 
 def _wrapped(value: int) -> int:
@@ -39,19 +40,19 @@ class SceneRandom:
         low, high = (scenes & 0xFFFF).int(), (scenes >> 16).int()
         key = _mixed(low + _wrapped(seed * _GOLDEN + 1))
         self._keys = _mixed(key ^ _mixed(high + _wrapped(seed >> 16)))
-        self._draws, self._ahead = 0, self._keys[:0]
+        self._draws, self._ahead, self._first = 0, self._keys[:0], self._keys[:0]
 
     def select(self, index: Tensor) -> 'SceneRandom':
         """Return draws of their own for some of the scenes, int64 [n]; this counts as a draw."""
         self._draws += 1
         part = copy.copy(self)
-        part.batch, part._draws, part._ahead = len(index), 0, self._keys[:0]
+        part.batch, part._draws = len(index), 0
         part._keys = _mixed(self._keys[index] + _wrapped(self._draws * _GOLDEN)) ^ 0x5BD1E995
         return part
 
     def uniform(self, shape: tuple[int, ...] = (), low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return float32 [B, *shape], even over low to high."""
-        return self._bits(shape).float().mul_((high - low) / (1 << 24)).add_(low)
+        return (self._bits(shape) * ((high - low) / (1 << 24))).add_(low)
 
     def normal(self, shape: tuple[int, ...] = ()) -> Tensor:
         """Return float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
@@ -71,13 +72,20 @@ class SceneRandom:
         return index.reshape(self.batch, *shape)
 
     def _bits(self, shape: tuple[int, ...]) -> Tensor:
-        """Return 24 random bits each, int32 [B, *shape], and move to the next draw."""
-        row = self._draws % _AHEAD
+        """Return 24 random bits each, whole float32 [B, *shape], and move to the next draw."""
+        row, count = self._draws % _AHEAD, math.prod(shape)
         if row == 0:
             draws = torch.arange(self._draws + 1, self._draws + 1 + _AHEAD, dtype=torch.int32,
                                  device=self.device) * _wrapped(_GOLDEN)
             self._ahead = _mixed(self._keys + draws[:, None])
+            self._first = self._numbers(self._ahead, _WIDTH)
         self._draws += 1
-        place = torch.arange(math.prod(shape), device=self.device, dtype=torch.int32)
-        bits = _mixed(self._ahead[row, :, None] + place * _wrapped(0x85EBCA6B))
-        return bits.bitwise_right_shift_(8).bitwise_and_(0xFFFFFF).reshape(self.batch, *shape)
+        bits = self._first[row, :, :count] if count <= _WIDTH else \
+            self._numbers(self._ahead[row], count)
+        return bits.reshape(self.batch, *shape)
+
+    def _numbers(self, keys: Tensor, count: int) -> Tensor:
+        """Return the first `count` numbers of each key int32 [...], float32 [..., count]."""
+        place = torch.arange(count, device=self.device, dtype=torch.int32)
+        bits = _mixed(keys[..., None] + place * _wrapped(0x85EBCA6B))
+        return bits.bitwise_right_shift_(8).bitwise_and_(0xFFFFFF).float()
