@@ -5,7 +5,7 @@
 help:
 	@echo 'make demo   pictures in, layered amodal masks out, on a real ROS 2 graph'
 	@echo 'make test   linters and tests'
-	@echo 'make bench  time and memory of the node path; scenes a second of the data engine'
+	@echo 'make bench  time and memory of the node path and of a scene; scenes a second of the engine'
 	@echo 'make lint   linters alone'
 	@echo 'make clean  remove what the other targets prepared'
 
@@ -17,6 +17,7 @@ test: lint
 
 bench:
 	scripts/env python scripts/bench.py
+	scripts/env python -m scripts.bench_segmenter
 	scripts/env python -m scripts.bench_engine
 
 lint:

@@ -1,0 +1,167 @@
+"""
+Time of a whole scene, image to objects, beside the least that this machine could need for it.
+
+    make bench
+
+The shipped network at three sizes, K = 3, 1 step, five layers: they are walked whatever the
+picture holds, so that the work is always the same. The floor: multiply-accumulates over the rate of
+a large matrix product, or bytes of the weights that each call must read over that of a large copy,
+whichever takes longer. All in one run. A report; asserts nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+import os
+import platform
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
+from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
+from seq_amodal_ros.objects import scene_from_layers
+from seq_amodal_ros.segmenter import Segmenter
+from seq_amodal_ros.sequential import Layer, Probability
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+SIDES = (64, 192, 256)  # of the image, pixels; the masks have half of it, the shipped one is 192
+LAYERS, CAMERAS, WARM = 5, 8, 3
+ROUNDS = {'cpu': 20, 'cuda': 300}
+PAPER_GMAC = 445379  # of an image with five layers: training.paper.experiments cost, row `sas`
+MATRIX = 2048
+COPY = 1 << 26  # numbers
+
+
+class WeightBytes(TorchDispatchMode):
+    """Counts the bytes of weights that operations read."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Start at 0."""
+        super().__init__()
+        self.total = 0
+        self._weights = {weight.data_ptr() for weight in model.parameters()}
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (),
+                           kwargs: Any = None) -> Any:
+        """Do what is asked, and count."""
+        self.total += sum(leaf.nbytes for leaf in tree_leaves((args, kwargs)) if isinstance(
+            leaf, torch.Tensor) and leaf.data_ptr() in self._weights)
+        return function(*args, **(kwargs or {}))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and what it does at most: multiply-accumulates and bytes a second."""
+
+    device: torch.device
+    macs: float
+    bytes: float
+
+    @classmethod
+    def measured(cls, device: torch.device) -> 'Machine':
+        """Return the rates of a large matrix product, in the network's precision, and copy."""
+        kind = torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
+        a, b = torch.rand(2, MATRIX, MATRIX, device=device).to(kind)
+        numbers = torch.rand(COPY, device=device)
+        product = float(np.median(seconds(lambda: a @ b, device, 10)))
+        other = torch.zeros_like(numbers)
+        copy = float(np.median(seconds(lambda: other.copy_(numbers), device, 10)))
+        return cls(device, MATRIX ** 3 / product, 2 * numbers.nbytes / copy)
+
+
+def seconds(work: Callable[[], object], device: torch.device, rounds: int) -> NDArray[np.float64]:
+    """Return how long `work` took each time, after some that warm up."""
+    took = []
+    for number in range(WARM + rounds):
+        began = time.perf_counter()
+        work()
+        if device.type == 'cuda':
+            torch.cuda.synchronize()
+        if number >= WARM:
+            took.append(time.perf_counter() - began)
+    return np.array(took)
+
+
+def resized(checkpoint: Checkpoint, side: int) -> Checkpoint:
+    """Return the same weights for images of that side: the network is convolutional."""
+    config = EncodeOnceConfig(**{**checkpoint.model.config_dict(), 'mask_size': side // 2})
+    model = EncodeOnceDenoiser(config).eval()
+    model.load_state_dict(checkpoint.model.state_dict())
+    return replace(checkpoint, model=model)
+
+
+class Walk:
+    """Segments pictures, all layers of each whatever they hold."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, side: int) -> None:
+        """Take a picture of noise."""
+        self.segmenter = Segmenter(checkpoint, str(device))
+        self.settings = replace(self.segmenter.settings, max_layers=LAYERS)
+        self.image = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+        self.network = self.frames().network.model
+        self.asked = 0
+
+    def layers(self, cameras: int = 1) -> list[list[Layer]]:
+        """Return the layers of so many pictures."""
+        return self.segmenter.layers([self.image] * cameras, self.settings, self._chosen)
+
+    def scene(self) -> None:
+        """Segment one picture, layers to objects too."""
+        layers = self.layers()[0]
+        scene_from_layers(layers, *self.image.shape[:2],
+                          self.settings.least_area(layers[0].chosen.shape))
+
+    def frames(self) -> Any:
+        """Encode one picture."""
+        return self.segmenter.frames([self.image], self.settings)
+
+    def _chosen(self, hypotheses: Probability) -> Probability:
+        """Return a mask that is never blank and touches the one before."""
+        mask = np.zeros(hypotheses.shape[1:], np.float32)
+        mask[:self.asked % LAYERS + 4] = 1
+        self.asked += 1
+        return mask
+
+
+def report(checkpoint: Checkpoint, machine: Machine, side: int) -> str:
+    """Return what a scene costs at that size."""
+    walk, device = Walk(resized(checkpoint, side), machine.device, side), machine.device
+    rounds = ROUNDS[device.type]
+    whole = 1e3 * seconds(walk.scene, device, rounds)
+    with FlopCounterMode(display=False) as macs, WeightBytes(walk.network) as read:
+        walk.layers()
+    gmac = macs.get_total_flops() / 2e9
+    floor = 1e3 * max(gmac * 1e9 / machine.macs, read.total / machine.bytes)
+    encode = 1e3 * float(np.median(seconds(walk.frames, device, rounds)))
+    layers = 1e3 * float(np.median(seconds(walk.layers, device, rounds)))
+    cameras = 1e3 * float(np.median(seconds(lambda: walk.layers(CAMERAS), device,
+                                            max(3, rounds // 8))))
+    middle = float(np.median(whole))
+    return (f'{side}x{side}: median {middle:.1f} ms, 99 % under {np.percentile(whole, 99):.1f} ms '
+            f'({rounds} scenes): encoder {encode:.1f}, layers {layers - encode:.1f}, objects '
+            f'{middle - layers:.1f}; {CAMERAS} cameras in a batch {cameras:.1f} ms; {gmac:.1f} '
+            f'GMAC, {PAPER_GMAC / gmac:.0f} times less than the paper\'s; floor {floor:.1f} ms, '
+            f'time over it {middle / floor:.1f}')
+
+
+def main() -> None:
+    """Print the report."""
+    device, checkpoint = choose_device(), load_checkpoint()
+    name = torch.cuda.get_device_name() if device.type == 'cuda' else \
+        f'{os.cpu_count()} CPU cores ({platform.machine()})'
+    machine = Machine.measured(device)
+    print(f'whole scene, {LAYERS} layers, K = 3, 1 step, {checkpoint.label}; {name}, PyTorch '
+          f'{torch.__version__}, load {os.getloadavg()[0]:.1f} before; measured peak '
+          f'{machine.macs / 1e9:.0f} GMAC/s, {machine.bytes / 1e9:.1f} GB/s', flush=True)
+    for side in SIDES:
+        print(report(checkpoint, machine, side), flush=True)
+
+
+if __name__ == '__main__':
+    main()
