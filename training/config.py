@@ -31,8 +31,6 @@ class TrainConfig:
     signal_scale: float
     self_conditioning: float
     own_cumulative: float
-    begun_cumulative: float
-    rough_cumulative: float
     seed: int
     held_classes: tuple[str, ...]
     held_varieties: tuple[str, ...]

@@ -53,18 +53,12 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
     pyramid = tuple(level[scene] for level in model.encode(image))
-    draw = torch.rand(len(scene), generator=generator, device=target.device)
-    own, begun = draw < config.own_cumulative, draw > 1 - config.begun_cumulative
+    own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
     if own.any():
         covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own],
                                 generator)
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
-        if begun.any():
-            covered[begun] = scenes.begun(scene[begun], covered[begun], generator)
-        changed = own | begun
-        if changed.any():
-            target[changed] = scenes.targets(scene[changed], covered[changed])
-    covered = roughened(covered, config.rough_cumulative, generator)
+        target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
@@ -96,13 +90,6 @@ def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
     logit = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
                           torch.zeros_like(noise))
     return torch.maximum(covered, (logit > 0).float())
-
-
-def roughened(covered: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return cumulative masks, a share of them with edges moved in or out by up to 2 pixels."""
-    draw = torch.rand((2, len(covered), 1, 1, 1), generator=generator, device=covered.device)
-    moved = functional.avg_pool2d(covered, 5, stride=1, padding=2) > 0.1 + 0.8 * draw[0]
-    return torch.where(draw[1] < share, moved.float(), covered)
 
 
 def learning_parts(model: EncodeOnceDenoiser, config: TrainConfig) -> list[nn.Module]:

@@ -112,18 +112,6 @@ def test_a_run_may_do_without_estimates_of_its_own(config, tmp_path):
     assert state(folder)['step'] == 3
 
 
-def test_edges_of_cumulative_masks_move_by_little_in_some_samples():
-    covered = torch.zeros(64, 1, 24, 24)
-    covered[..., 8:16, 8:16] = 1
-    generator = torch.Generator().manual_seed(0)
-    assert torch.equal(train.roughened(covered, 0.0, generator), covered)
-    rough = train.roughened(covered, 0.5, generator)
-    areas = rough.sum(dim=(1, 2, 3))
-    assert 16 < (areas != 64).sum() < 48
-    assert (areas > 64).any() and (areas < 64).any()
-    assert not rough[..., :6, :].any() and rough[..., 10:14, 10:14].all()  # at most 2 pixels
-
-
 def test_scenes_are_shared_out_by_weight_to_the_last_one():
     shares = train.shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
     assert sum(shares.values()) == 25

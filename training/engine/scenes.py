@@ -83,21 +83,9 @@ class Scenes:
         scene int64 [n]; covered and the target float [n, 1, size, size], 0 or 1.
         """
         size = covered.shape[-1]
-        masks, top = self._top(scene, covered)
+        masks, still_open = self._open(scene, covered)
+        top = still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
         return (masks * top[..., None]).amax(dim=1).reshape(-1, 1, size, size)
-
-    def begun(self, scene: Tensor, covered: Tensor, generator: torch.Generator) -> Tensor:
-        """
-        Return cumulative masks that hold about half of the objects of the next layer as well.
-
-        As at inference, where what may lie deeper is put off while the rest of its layer is taken.
-        scene int64 [n]; covered and what is returned float [n, 1, size, size], 0 or 1.
-        """
-        size = covered.shape[-1]
-        masks, top = self._top(scene, covered)
-        taken = top & (torch.rand(top.shape, generator=generator, device=top.device) < 0.5)
-        grown = (masks * taken[..., None]).amax(dim=1).reshape(-1, 1, size, size)
-        return torch.maximum(covered, grown)
 
     def seams(self, scene: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
         """
@@ -116,11 +104,6 @@ class Scenes:
         highest = _largest_near(number * inside)
         lowest = most - _largest_near((most - number) * inside)
         return inside * (highest > lowest), inside
-
-    def _top(self, scene: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
-        """Return masks float [n, N, size * size] and which are open with no open one on them."""
-        masks, still_open = self._open(scene, covered)
-        return masks, still_open & ~(self.occluded_by[scene] & still_open[:, None]).any(dim=2)
 
     def _open(self, scene: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
         """Return masks float [n, N, size * size] and which are open under `covered`, [n, N]."""

@@ -51,20 +51,6 @@ def test_the_target_of_a_wrong_cumulative_mask_is_what_lies_on_top_of_the_rest()
     assert torch.equal(found[3], first)
 
 
-def test_a_layer_begun_holds_some_of_its_objects_whole(scenes):
-    scene, target, covered = scenes.samples(64)
-    begun = scenes.begun(scene, covered, torch.Generator().manual_seed(0))
-    assert (begun >= covered).all() and (begun <= torch.maximum(covered, target)).all()
-    taken = kept = 0
-    for i, number in enumerate(scene.tolist()):
-        for mask in scenes.masks[number][scenes.layers[number] > 0]:
-            on_top = (mask & ~(target[i, 0] > 0)).sum() == 0  # an object of the next layer
-            share = (begun[i, 0] * mask).sum() / mask.sum()
-            taken += bool(on_top and share == 1)
-            kept += bool(on_top and share < 1)
-    assert 0.4 < taken / (taken + kept) < 0.6
-
-
 def test_what_lay_under_the_part_of_a_layer_that_is_taken_is_the_next_target():
     scenes = strips((0, 4), (3, 7), (8, 12))  # the second under the first, the third apart
     half = scenes.masks[:, :1].float()
