@@ -61,7 +61,7 @@ class Machine:
 
     device: torch.device
     macs: float
-    bytes: float
+    bandwidth: float
 
     @classmethod
     def measured(cls, device: torch.device) -> 'Machine':
@@ -113,9 +113,9 @@ class Walk:
 
     def scene(self) -> None:
         """Segment one picture, layers to objects too."""
-        layers = self.layers()[0]
-        scene_from_layers(layers, *self.image.shape[:2],
-                          self.settings.least_area(layers[0].chosen.shape))
+        layers, (height, width) = self.layers()[0], self.image.shape[:2]
+        scene_from_layers(layers, height, width,
+                          self.settings.least_area(self.segmenter.working_shape(self.image)))
 
     def frames(self) -> Any:
         """Encode one picture."""
@@ -137,7 +137,7 @@ def report(checkpoint: Checkpoint, machine: Machine, side: int) -> str:
     with FlopCounterMode(display=False) as macs, WeightBytes(walk.network) as read:
         walk.layers()
     gmac = macs.get_total_flops() / 2e9
-    floor = 1e3 * max(gmac * 1e9 / machine.macs, read.total / machine.bytes)
+    floor = 1e3 * max(gmac * 1e9 / machine.macs, read.total / machine.bandwidth)
     encode = 1e3 * float(np.median(seconds(walk.frames, device, rounds)))
     layers = 1e3 * float(np.median(seconds(walk.layers, device, rounds)))
     cameras = 1e3 * float(np.median(seconds(lambda: walk.layers(CAMERAS), device,
@@ -146,7 +146,7 @@ def report(checkpoint: Checkpoint, machine: Machine, side: int) -> str:
     return (f'{side}x{side}: median {middle:.1f} ms, 99 % under {np.percentile(whole, 99):.1f} ms '
             f'({rounds} scenes): encoder {encode:.1f}, layers {layers - encode:.1f}, objects '
             f'{middle - layers:.1f}; {CAMERAS} cameras in a batch {cameras:.1f} ms; {gmac:.1f} '
-            f'GMAC, {PAPER_GMAC / gmac:.0f} times less than the paper\'s; floor {floor:.1f} ms, '
+            f'GMAC, {PAPER_GMAC / gmac:.0f} times less than by the paper; floor {floor:.1f} ms, '
             f'time over it {middle / floor:.1f}')
 
 
@@ -158,7 +158,7 @@ def main() -> None:
     machine = Machine.measured(device)
     print(f'whole scene, {LAYERS} layers, K = 3, 1 step, {checkpoint.label}; {name}, PyTorch '
           f'{torch.__version__}, load {os.getloadavg()[0]:.1f} before; measured peak '
-          f'{machine.macs / 1e9:.0f} GMAC/s, {machine.bytes / 1e9:.1f} GB/s', flush=True)
+          f'{machine.macs / 1e9:.0f} GMAC/s, {machine.bandwidth / 1e9:.1f} GB/s', flush=True)
     for side in SIDES:
         print(report(checkpoint, machine, side), flush=True)
 

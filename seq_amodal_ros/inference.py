@@ -136,7 +136,7 @@ class Frames:
         return Answers(drawn, seams)
 
     def _seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
-              masks: NDArray[np.float32]) -> NDArray[np.float32]:
+               masks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return where objects of layers' masks [n, H, W] touch, float32 [n, H, W], 0 to 1."""
         rows = torch.tensor(numbers, device=self.network.device) * self._draws  # the first view
         given = [torch.from_numpy(part).to(self.network.device).float()[:, None]

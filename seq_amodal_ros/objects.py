@@ -66,10 +66,11 @@ def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> 
     nearest = nearest_part(labels)
     owners = np.stack([_owners(hypothesis, labels, nearest) for hypothesis in hypotheses])
     large = np.flatnonzero(areas[1:] >= least) + 1
+    cut = (slice(None), *box)
     for part in large.tolist():
         mask = np.zeros((height, width), bool)
         shares = np.zeros((len(owners), height, width), bool)
-        mask[box], shares[(slice(None), *box)] = labels == part, owners == part
+        mask[box], shares[cut] = labels == part, owners == part
         yield _Found(number, mask, shares)
 
 
