@@ -10,7 +10,7 @@ whichever takes longer. All in one run. A report; asserts nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 import os
 import platform
 import time
@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
-from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
 from seq_amodal_ros.objects import scene_from_layers
-from seq_amodal_ros.segmenter import Segmenter
+from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Layer, Probability
 import torch
 from torch import nn
@@ -88,21 +87,13 @@ def seconds(work: Callable[[], object], device: torch.device, rounds: int) -> ND
     return np.array(took)
 
 
-def resized(checkpoint: Checkpoint, side: int) -> Checkpoint:
-    """Return the same weights for images of that side: the network is convolutional."""
-    config = EncodeOnceConfig(**{**checkpoint.model.config_dict(), 'mask_size': side // 2})
-    model = EncodeOnceDenoiser(config).eval()
-    model.load_state_dict(checkpoint.model.state_dict())
-    return replace(checkpoint, model=model)
-
-
 class Walk:
     """Segments pictures, all layers of each whatever they hold."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, side: int) -> None:
         """Take a picture of noise."""
         self.segmenter = Segmenter(checkpoint, str(device))
-        self.settings = replace(self.segmenter.settings, max_layers=LAYERS)
+        self.settings = Settings(max_layers=LAYERS, mask_size=side // 2)
         self.image = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
         self.network = self.frames().network.model
         self.asked = 0
@@ -115,7 +106,7 @@ class Walk:
         """Segment one picture, layers to objects too."""
         layers, (height, width) = self.layers()[0], self.image.shape[:2]
         scene_from_layers(layers, height, width,
-                          self.settings.least_area(self.segmenter.working_shape(self.image)))
+                          self.settings.least_area(self.segmenter.working_shape(self.image, self.settings)))
 
     def frames(self) -> Any:
         """Encode one picture."""
@@ -131,7 +122,7 @@ class Walk:
 
 def report(checkpoint: Checkpoint, machine: Machine, side: int) -> str:
     """Return what a scene costs at that size."""
-    walk, device = Walk(resized(checkpoint, side), machine.device, side), machine.device
+    walk, device = Walk(checkpoint, machine.device, side), machine.device
     rounds = ROUNDS[device.type]
     whole = 1e3 * seconds(walk.scene, device, rounds)
     with FlopCounterMode(display=False) as macs, WeightBytes(walk.network) as read:

@@ -59,6 +59,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
+                  mask_size=used.mask_size,
                   device=str(segmenter.device),
                   weights=segmenter.label)
     print(table(result))
@@ -72,7 +73,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:
     settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
-                        sampler=given.sampler)
+                        sampler=given.sampler, mask_size=given.mask_size)
     return Segmenter.load(given.weights, given.device, settings)
 
 
@@ -84,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
                         help='denoising steps (default %(default)s)')
     common.add_argument('--sampler', choices=SAMPLERS, default=Settings.sampler,
                         help='default %(default)s; ancestral walks all 1000 steps')
+    common.add_argument('--mask-size', type=int, default=Settings.mask_size,
+                        help='side of the masks that the network works on (default: its own)')
     common.add_argument('--seed', type=int, default=Settings.seed, help='of the noise')
     common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     common.add_argument('--weights', default=DEFAULT,

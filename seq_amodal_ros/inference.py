@@ -36,6 +36,8 @@ class Settings:
     sampler     ddim or dpm, which take any number of steps, or ancestral, which takes all
     max_layers  N_max of Alg. 2
     min_area    Area_min of Alg. 2, pixels of a 64 x 64 image, whatever the size of the masks
+    mask_size   side of the masks that the network works on, or of a square as large, 32 to 512;
+                the image has twice that; 0: what it is trained for. Time grows with its square
     seed        of the noise; equal seeds give equal answers for equal images
     """
 
@@ -43,6 +45,7 @@ class Settings:
     steps: int = 1
     max_layers: int = 8
     min_area: int = 10
+    mask_size: int = 0
     seed: int = 0
     sampler: str = 'ddim'
 
@@ -53,6 +56,8 @@ class Settings:
         if self.sampler == 'ancestral' and self.steps != 1000:
             raise ValueError('the sampler ancestral walks all 1000 steps: set steps to 1000, or '
                              f'take the sampler ddim or dpm; got steps {self.steps}')
+        if self.mask_size and not 32 <= self.mask_size <= 512:
+            raise ValueError(f'mask_size must be 0 or lie in 32 to 512, got {self.mask_size}')
         limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
                   'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
         for name, (least, most) in limits.items():

@@ -50,17 +50,17 @@ class Segmenter:
         settings = self.settings
         height, width = image.shape[:2]
         layers = self.layers([image], settings)[0]
-        least = settings.least_area(self.working_shape(image))
+        least = settings.least_area(self.working_shape(image, settings))
         return scene_from_layers(layers, height, width, least)
 
-    def working_shape(self, image: NDArray[np.uint8]) -> tuple[int, int]:
+    def working_shape(self, image: NDArray[np.uint8], settings: Settings) -> tuple[int, int]:
         """Return height and width of the masks that the network makes of an image."""
-        return self._network.model.working_shape(*image.shape[:2])
+        return self._network.model.working_shape(*image.shape[:2], settings.mask_size)
 
     def frames(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
                defer: bool = True) -> Frames:
         """Return images of one working shape, encoded, ready to be asked for layers."""
-        return Frames(self._network, images, self.working_shape(images[0]), settings, defer)
+        return Frames(self._network, images, self.working_shape(images[0], settings), settings, defer)
 
     def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
                choose: Choose = chosen_mask) -> list[list[Layer]]:
@@ -72,7 +72,7 @@ class Segmenter:
         """
         alike: dict[tuple[int, int], list[int]] = {}
         for number, image in enumerate(images):
-            alike.setdefault(self.working_shape(image), []).append(number)
+            alike.setdefault(self.working_shape(image, settings), []).append(number)
         found: list[list[Layer]] = [[] for _ in images]
         for shape, numbers in alike.items():
             frames = self.frames([images[i] for i in numbers], settings)

@@ -66,7 +66,7 @@ def test_what_may_lie_deeper_is_left_out_for_now(segmenter, composed, steps):
     settings, put_off = Settings(steps=steps), 0
     for sample in samples(composed / 'annotations.json'):
         picture = load_image(sample.path)
-        shape = segmenter.working_shape(picture)
+        shape = segmenter.working_shape(picture, settings)
         blank = np.zeros((1, *shape), bool)
         everything, sure = (
             segmenter.frames([picture], settings, defer).answers([0], blank).hypotheses
@@ -86,6 +86,20 @@ def papers(tmp_path):
     path = tmp_path / 'paper.safetensors'
     save_checkpoint(path, model, 'linear', (0.0, 1.0), {})
     return path
+
+
+def test_the_size_of_the_masks_is_a_setting(segmenter, image):
+    for size in (32, 64):
+        (layers,) = segmenter.layers([image], Settings(mask_size=size))
+        shape = segmenter.working_shape(image, Settings(mask_size=size))
+        assert abs(np.sqrt(np.prod(shape)) - size) < 12
+        assert all(layer.chosen.shape == shape for layer in layers)
+
+
+def test_the_papers_network_knows_one_size(papers, image):
+    segmenter = Segmenter.load(papers, 'cpu', Settings(steps=2, mask_size=48))
+    with pytest.raises(ValueError, match='mask_size 48.*set it to 0'):
+        segmenter.segment(image)
 
 
 @pytest.mark.parametrize('sampler, steps', [('ancestral', 1000), ('ddim', 5), ('dpm', 5)])
@@ -146,6 +160,12 @@ def test_other_arrays_are_refused_with_type_and_shape(segmenter, bad):
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(ValueError, match=f'{setting} must lie in .*got {value}'):
         Settings(**{setting: value})
+
+
+@pytest.mark.parametrize('size', [-1, 8, 513])
+def test_a_size_that_no_masks_have_is_named(size):
+    with pytest.raises(ValueError, match=f'mask_size must be 0 or lie in 32 to 512, got {size}'):
+        Settings(mask_size=size)
 
 
 def test_the_ancestral_sampler_needs_all_steps():

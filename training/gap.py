@@ -39,7 +39,7 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
     for sample in tqdm(truth, desc='evaluating', unit='image', disable=None):
         image = load_image(sample.path)
         own = segmenter.segment(image)
-        height, width = segmenter.working_shape(image)
+        height, width = segmenter.working_shape(image, segmenter.settings)
         frames = segmenter.frames([image], segmenter.settings, defer=False)
         for number in range(1, int(sample.layers.max(initial=0)) + 1):
             true = _union(sample.masks[sample.layers == number])

@@ -102,8 +102,15 @@ class ConcatUNet(nn.Module):
         """Return the side of image and masks in pixels."""
         return self.config.mask_size
 
-    def working_shape(self, height: int, width: int) -> tuple[int, int]:
-        """Return the square that any image is stretched to, as the paper does."""
+    def working_shape(self, height: int, width: int, mask_size: int = 0) -> tuple[int, int]:
+        """
+        Return the square that any image is stretched to, as the paper does.
+
+        Raises ValueError, naming the setting, for another size than the network's own.
+        """
+        if mask_size not in (0, self.mask_size):
+            raise ValueError(f'mask_size {mask_size}: the network of these weights knows no other '
+                             f'than {self.mask_size}; set it to 0')
         return self.mask_size, self.mask_size
 
     def config_dict(self) -> dict[str, Any]:

@@ -106,15 +106,17 @@ class EncodeOnceDenoiser(nn.Module):
         """Side of the square masks that it is trained on, pixels."""
         return self.config.mask_size
 
-    def working_shape(self, height: int, width: int) -> tuple[int, int]:
+    def working_shape(self, height: int, width: int, mask_size: int = 0) -> tuple[int, int]:
         """
         Return height and width of the masks of an image of that size.
 
-        The area is about that of the square, the aspect about the image's (at most 1 to 4): no
-        pixel is padding. The image is `image_scale` times that, a multiple of the encoder's stride.
+        The area is about that of a square of `mask_size`, or of the size that it is trained on if
+        that is 0; the aspect is about the image's (at most 1 to 4): no pixel is padding. The image
+        is `image_scale` times that, a multiple of the encoder's stride.
         """
+        size = mask_size or self.mask_size
         stretch, cell = math.sqrt(min(max(height / width, 1 / 4), 4)), 32 // self.image_scale
-        rows, columns = (max(1, round(self.mask_size * factor / cell)) * cell
+        rows, columns = (max(1, round(size * factor / cell)) * cell
                          for factor in (stretch, 1 / stretch))
         return rows, columns
 

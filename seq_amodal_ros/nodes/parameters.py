@@ -39,6 +39,9 @@ SAMPLING = {
     'max_layers': _Described(Settings.max_layers, 'N_max: stop after so many layers', (1, 64)),
     'min_area': _Described(Settings.min_area, 'Area_min: stop when a layer, leave out what shows, '
                            'less than so many pixels of a 64 x 64 image', (1, 1 << 20)),
+    'mask_size': _Described(Settings.mask_size, 'side of the masks that the network works on, 32 '
+                            'to 512; 0: what the weights are trained for; smaller is sooner and '
+                            'less sure', (0, 512)),
     'seed': _Described(Settings.seed, 'of the noise: equal seeds give equal answers for equal '
                        'images', (0, (1 << 31) - 1)),
 }

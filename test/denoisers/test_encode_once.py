@@ -46,6 +46,11 @@ def test_an_image_is_worked_on_in_its_own_aspect(height, width, shape):
     assert model.working_shape(height, width) == shape
 
 
+def test_an_image_may_be_worked_on_at_another_size(model):
+    assert model.working_shape(480, 640, 48) == (48, 48)
+    assert model.working_shape(480, 640, 192) == (160, 224)
+
+
 def test_logits_have_the_aspect_of_the_image(model):
     mask, features = torch.zeros(1, 1, 16, 48), model.encode(torch.rand(1, 3, 32, 96))
     assert model.denoise(features, mask, mask, torch.ones(1), mask).shape == mask.shape
