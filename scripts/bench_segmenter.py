@@ -105,8 +105,8 @@ class Walk:
     def scene(self) -> None:
         """Segment one picture, layers to objects too."""
         layers, (height, width) = self.layers()[0], self.image.shape[:2]
-        scene_from_layers(layers, height, width,
-                          self.settings.least_area(self.segmenter.working_shape(self.image, self.settings)))
+        shape = self.segmenter.working_shape(self.image, self.settings)
+        scene_from_layers(layers, height, width, self.settings.least_area(shape))
 
     def frames(self) -> Any:
         """Encode one picture."""

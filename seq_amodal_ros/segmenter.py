@@ -60,7 +60,8 @@ class Segmenter:
     def frames(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
                defer: bool = True) -> Frames:
         """Return images of one working shape, encoded, ready to be asked for layers."""
-        return Frames(self._network, images, self.working_shape(images[0], settings), settings, defer)
+        shape = self.working_shape(images[0], settings)
+        return Frames(self._network, images, shape, settings, defer)
 
     def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
                choose: Choose = chosen_mask) -> list[list[Layer]]:

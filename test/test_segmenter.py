@@ -98,7 +98,7 @@ def test_the_size_of_the_masks_is_a_setting(segmenter, image):
 
 def test_the_papers_network_knows_one_size(papers, image):
     segmenter = Segmenter.load(papers, 'cpu', Settings(steps=2, mask_size=48))
-    with pytest.raises(ValueError, match='mask_size 48.*set it to 0'):
+    with pytest.raises(ValueError, match=r'mask_size 48.*set it to 0'):
         segmenter.segment(image)
 
 
