@@ -7,6 +7,7 @@ seq-amodal: segment pictures and evaluate data sets, without ROS.
 
 import argparse
 from collections.abc import Sequence
+import io
 import itertools
 import json
 from pathlib import Path
@@ -51,6 +52,9 @@ def evaluate_data(given: argparse.Namespace) -> None:
     if given.coco is None and given.sas is None:
         raise ValueError('nothing to evaluate: give --coco FILE or --sas FOLDER')
     segmenter = _segmenter(given)
+    for target in (given.json, given.reliability):
+        if target is not None:  # a folder that cannot be made is told before the work, not after
+            target.parent.mkdir(parents=True, exist_ok=True)
     sources = []
     if given.coco is not None:
         sources.append(amodal_coco.samples(given.coco, given.limit))
@@ -59,16 +63,15 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
-                  mask_size=used.mask_size,
-                  device=str(segmenter.device),
-                  weights=segmenter.label)
+                  mask_size=used.mask_size, device=str(segmenter.device), weights=segmenter.label)
     print(table(result))
     if given.json is not None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
     if given.reliability is not None:
         found = result['hypotheses']
-        Image.fromarray(draw_reliability(found['reliability'], found['ece'])).save(
-            given.reliability, format='png')
+        picture = io.BytesIO()
+        Image.fromarray(draw_reliability(found['reliability'], found['ece'])).save(picture, 'png')
+        write_atomic(given.reliability, picture.getvalue())
 
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:

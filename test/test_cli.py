@@ -42,6 +42,7 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
     (['predict', 'x.png', '--device', 'cuda:77'], 'cuda:77'),
     (['evaluate'], '--coco'),
     (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
+    (['evaluate', '--coco', 'nowhere.json', '--reliability', '/proc/no/r.png'], '/proc/no'),
     (['evaluate', '--sas', 'nowhere'], 'nowhere'),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monkeypatch, capsys):

@@ -62,10 +62,12 @@ class Compositor:
         if self.device.type != 'cpu' or workers == 1 or len(parts) == 1:
             return joined([self._compose(part) for part in parts])
         # A part a core: shared among the cores each of these many small operations would wait.
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            found = joined(list(pool.map(self._compose, parts)))
-        torch.set_num_threads(workers)  # threads to come would follow the last one's setting
-        return found
+        try:
+            with ThreadPoolExecutor(workers, initializer=torch.set_num_threads,
+                                    initargs=(1,)) as pool:
+                return joined(list(pool.map(self._compose, parts)))
+        finally:
+            torch.set_num_threads(workers)  # threads to come would follow the last one's setting
 
     def scene_without(self, number: int, gone: Tensor) -> Scenes:
         """

@@ -117,7 +117,7 @@ def pixels_of(boxes: Tensor, side: int) -> Pixels:
     begins = (counts.cumsum(0) - counts).index_select(0, entry)
     place = torch.arange(len(entry), device=boxes.device) - begins
     across = width.index_select(0, entry)
-    down = ((place + 0.5) / across).long()  # exact, and sooner than a division of whole numbers
+    down = ((place + 0.5) / across).long()  # exact for sides up to 2048, sooner than int64's
     row = top.index_select(0, entry) + down
     column = left.index_select(0, entry) + place - down * across
     scene = entry % batch

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import itertools
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.diffusion.schedules import linear
 from seq_amodal_ros.segmenter import Segmenter, Settings
+from seq_amodal_ros.sequential import Choose, Probability
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from training.paper.config import read_preset
@@ -26,21 +28,42 @@ class Cost:
     seconds: float
 
 
-def ancestral_cost(model: torch.nn.Module, hypotheses: int, layers: int, device: str) -> Cost:
+def ancestral_gmac(model: torch.nn.Module, hypotheses: int, layers: int) -> float:
     """Return what Alg. 2 with 1000 ancestral steps costs: so many calls for K masks a layer."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(*_arguments(model, hypotheses))
+    return counter.get_total_flops() / 2e9 * len(linear()) * layers
+
+
+def _arguments(model: torch.nn.Module, hypotheses: int) -> list[torch.Tensor]:
+    """Return image, cumulative mask, noisy mask and time for one call, on the model's device."""
+    size, device = model.mask_size, next(model.parameters()).device
+    return [*(torch.rand(hypotheses, channels, size, size, device=device)
+              for channels in (3, 1, 1)), torch.ones(hypotheses, device=device)]
+
+
+def every_layer(layers: int) -> Choose:
+    """Return a choice that is never blank and always touches, so that all layers are walked."""
+    rounds = itertools.count()
+
+    def chosen(masks: Probability) -> Probability:
+        side = np.zeros(masks.shape[1:], np.float32)
+        side[:next(rounds) % layers + 4] = 1
+        return side
+
+    return chosen
+
+
+def ancestral_cost(model: torch.nn.Module, hypotheses: int, layers: int, device: str) -> Cost:
+    """Return what Alg. 2 with 1000 ancestral steps costs, and the time it takes."""
     model = model.to(device)
-    size, steps = model.mask_size, len(linear())
-    inputs = [torch.rand(hypotheses, channels, size, size, device=device)
-              for channels in (3, 1, 1)]
-    t = torch.ones(hypotheses, device=device)
+    gmac, arguments = ancestral_gmac(model, hypotheses, layers), _arguments(model, hypotheses)
     with torch.inference_mode():
-        with FlopCounterMode(display=False) as counter:
-            model(*inputs, t)
         began = time.perf_counter()
         for _ in range(WALKED):
-            float(model(*inputs, t).sum())  # waits for the device
+            float(model(*arguments).sum())  # waits for the device
         seconds = (time.perf_counter() - began) / WALKED
-    return Cost(counter.get_total_flops() / 2e9 * steps * layers, seconds * steps * layers)
+    return Cost(gmac, seconds * len(linear()) * layers)
 
 
 def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str) -> Cost:
@@ -49,13 +72,7 @@ def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str)
     settings = Settings(hypotheses=hypotheses, max_layers=layers)
     size = checkpoint.model.mask_size
     image = np.random.default_rng(0).integers(0, 255, (size * 4, size * 4, 3), np.uint8)
-    rounds = iter(range(1 << 30))
-
-    def chosen(masks: np.ndarray) -> np.ndarray:  # never blank, always touching: all layers walked
-        side = np.full(masks.shape[1:], 0.0, np.float32)
-        side[:next(rounds) % layers + 4] = 1
-        return side
-
+    chosen = every_layer(layers)
     with FlopCounterMode(display=False) as counter:
         segmenter.layers([image], settings, chosen)
     took = []
