@@ -29,6 +29,7 @@ class TrainConfig:
     ema: float
     schedule: str
     signal_scale: float
+    from_noise: float
     self_conditioning: float
     own_cumulative: float
     seed: int

@@ -45,10 +45,11 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     """
     Return Alg. 1's losses over every layer of every scene and the blank step behind them.
 
-    Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE; late times, where
-    few-step sampling starts, are drawn more often. A share of the cumulative masks is the model's
-    own, as at inference, and its target the one that belongs to it. Seams are learnt on the
-    estimate of the mask, inside of the objects alone. Only what config.learns names is returned.
+    Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE. A share of the samples
+    is pure noise, where sampling starts, and at one step ends; of the others' times late ones are
+    drawn more often. A share of the cumulative masks is the model's own, as at inference, and its
+    target the one that belongs to it. Seams are learnt on the estimate of the mask, inside of the
+    objects alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
@@ -61,12 +62,15 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
         target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
+    starts = torch.rand(len(scene), generator=generator, device=target.device) < config.from_noise
+    time_index[starts] = len(alpha_bar) - 1
     noise = torch.randn(target.shape, generator=generator, device=target.device)
     x_t = add_noise((target * 2 - 1) * config.signal_scale, noise, alpha_bar[time_index])
     t = (time_index + 1) / len(alpha_bar)
     previous = torch.zeros_like(target)
     conditioned = torch.rand(len(scene), generator=generator, device=target.device)
-    conditioned = torch.nonzero(conditioned < config.self_conditioning)[:, 0]
+    # Nothing was estimated yet where sampling starts.
+    conditioned = torch.nonzero((conditioned < config.self_conditioning) & ~starts)[:, 0]
     if len(conditioned):
         with torch.no_grad():
             logit = model.denoise(tuple(level[conditioned] for level in pyramid),

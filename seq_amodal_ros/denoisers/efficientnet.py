@@ -92,6 +92,14 @@ class EfficientNetLite0(nn.Module):
                     features[stride] = x
         return features
 
+    def train(self, mode: bool = True) -> 'EfficientNetLite0':
+        """Learn or not; the norms' statistics stay: those of a small batch fit no single image."""
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
+
     def freeze_early(self) -> None:
         """Keep the filters up to stride 4 as they are: edges and colours, half of a step's time."""
         for part in (self._conv_stem, self._bn0, *self._blocks[:TAPS[4] + 1]):

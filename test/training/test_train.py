@@ -1,9 +1,12 @@
 """Training runs, learns, resumes where it stopped and exports weights that load."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
 import torch
 from training import train
 from training.config import DEFAULT, read_config
@@ -110,6 +113,21 @@ def test_a_run_may_do_without_estimates_of_its_own(config, tmp_path):
     folder = tmp_path / 'run'
     assert train.main(['--run', str(folder), '--config', str(alone), '--device', 'cpu']) == 0
     assert state(folder)['step'] == 3
+
+
+def test_a_share_of_the_samples_is_noise_alone_and_knows_no_estimate(config, monkeypatch):
+    given = replace(read_config(config), from_noise=1.0, self_conditioning=1.0, own_cumulative=0.0)
+    model = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size))
+    seen = []
+    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
+        seen.append((x_t, t, previous)), torch.zeros_like(x_t))[1])
+    scenes = train.Feed(given, [], [], 'cpu').scenes()
+    train.layer_losses(model, scenes, SCHEDULES[given.schedule](), given,
+                       torch.Generator().manual_seed(0))
+    (x_t, t, previous), = seen
+    assert (t == 1).all()
+    assert abs(x_t.mean()) < 0.1 and 0.9 < x_t.std() < 1.1
+    assert not previous.any()
 
 
 def test_scenes_are_shared_out_by_weight_to_the_last_one():

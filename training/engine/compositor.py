@@ -19,6 +19,7 @@ from training.engine.camera import developed
 from training.engine.protocols import GROUPS, Protocol
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
+from training.engine.textures import roughness
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
@@ -115,7 +116,9 @@ class Compositor:
         shadow = shadow.index_select(0, kept)
         rgba[:, :3] *= self._light(draw, points, poses)
         self._tint(draw, points, rgba)
+        self._roughen(draw, points, rgba)
         canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
+        canvas = self._camouflaged(draw, canvas, points, rgba)
         canvas = canvas.permute(0, 2, 3, 1).reshape(-1, 3)
         for part in reversed(list(_slots(points.item % most, most))):
             paint(canvas, points.pixel[part], rgba[part], shadow[part])
@@ -200,6 +203,33 @@ class Compositor:
             0, points.item // self.protocol.objects[1])
         grey = rgba[:, :3].mean(dim=1, keepdim=True) * 1.5
         rgba[:, :3] += rows[:, 3:] * (grey * rows[:, :3] - rgba[:, :3])
+
+    def _roughen(self, draw: SceneRandom, points: Pixels, rgba: Tensor) -> None:
+        """Give some objects pores, spots and scratches as fine as the image, in place."""
+        if not self.protocol.detail:
+            return
+        fields = roughness(self.side, draw)
+        most = self.protocol.objects[1]
+        strength = draw.uniform((most, fields.shape[1]), -0.5, 0.5) * draw.uniform((most, 1))
+        chosen = draw.uniform((most, 1)) < self.protocol.detail
+        strength = (strength * chosen).flatten(0, 1).index_select(0, points.item)
+        fields = fields.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, points.pixel)
+        gain = (1 + (fields * strength).sum(dim=1, keepdim=True)).clamp(0.3, 1.7)
+        rgba[:, :3] = (rgba[:, :3] * gain).minimum(rgba[:, 3:])
+
+    def _camouflaged(self, draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
+                     ) -> Tensor:
+        """Return the canvas [B, 3, S, S], in some scenes of the colour of what is to lie on it."""
+        if not self.protocol.camouflage:
+            return canvas
+        scene = points.pixel // self.side ** 2
+        sums = rgba.new_zeros(len(canvas), 4).index_add_(0, scene, rgba)
+        colour = (sums[:, :3] / sums[:, 3:].clamp(min=1e-3))[..., None, None]
+        grey = canvas.mean(dim=1, keepdim=True)
+        shade = grey / grey.mean(dim=(2, 3), keepdim=True).clamp(min=0.05)
+        share = draw.uniform((1, 1, 1), 0.6, 1.0)
+        share = share * (draw.uniform((1, 1, 1)) < self.protocol.camouflage)
+        return torch.lerp(canvas, (colour * shade).clamp(0, 1), share)
 
 
 def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:

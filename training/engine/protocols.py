@@ -22,6 +22,8 @@ class Protocol:
     groups       weights of scenes whose objects are drawn from any source, from one source, from
                  one class, or are one object again and again
     alike        share of scenes whose objects are tinted to one colour
+    camouflage   share of scenes whose ground has the colour of what lies on it
+    detail       share of objects whose surface has finer detail than their pictures hold
     shadow       largest darkness of shadows, 0 to 1
     procedural   drawn objects beside the given cutouts, and of which kinds (empty: all)
     procedural_share  share of scenes' objects that are drawn ones, where cutouts are given
@@ -36,6 +38,8 @@ class Protocol:
     crowding: tuple[float, float]
     groups: Mapping[str, float]
     alike: float
+    camouflage: float
+    detail: float
     shadow: float
     procedural: int
     procedural_share: float
@@ -58,7 +62,7 @@ class Protocol:
         if not self.groups or set(self.groups) - set(GROUPS) or sum(self.groups.values()) <= 0:
             raise ValueError(f'{self.name}: groups must weigh some of {", ".join(GROUPS)}, '
                              f'got {dict(self.groups)}')
-        for name in ('alike', 'shadow', 'procedural_share'):
+        for name in ('alike', 'camouflage', 'detail', 'shadow', 'procedural_share'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{self.name}: {name} must lie in 0 to 1, '
                                  f'got {getattr(self, name)}')

@@ -97,6 +97,19 @@ def highlights(count: int, side: int, random: SceneRandom, share: float = 0.45) 
     return (strength * torch.exp(-far))[:, None]
 
 
+def roughness(side: int, random: SceneRandom) -> Tensor:
+    """Return fields of pores, spots and scratches, float [B, 3, side, side], about -1 to 1."""
+    count = random.batch
+    pores = noise(count, side, (side // 2, side // 2), random)
+    spots = noise(count, side, (side // 6, side // 6), random)
+    spots = 2 * soft_step(spots - uniform((count, 1, 1), 0, 0.8, random), 4) - 1
+    u, _ = turned(count, side, random)
+    along = torch.sin(u * log_uniform((count, 1, 1), 20, 80, random) + 3 * noise(
+        count, side, (5, 5), random))
+    scratches = along * noise(count, side, (side // 10, side // 10), random)
+    return torch.stack([pores, spots, scratches], dim=1).clamp(-1, 1)
+
+
 def uniform(shape: tuple[int, ...], low: float, high: float, random: SceneRandom) -> Tensor:
     """Return float numbers between low and high."""
     return random.uniform(shape[1:], low, high)

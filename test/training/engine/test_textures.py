@@ -10,6 +10,7 @@ from training.engine.textures import (
     noise,
     patterns,
     per_cell,
+    roughness,
     shading,
     tones,
 )
@@ -75,6 +76,13 @@ def test_light_is_a_gain_around_1_and_gloss_adds():
 def test_noise_is_smooth():
     height = noise(4, 64, (4, 4), seeded(4))
     assert (height[:, 1:] - height[:, :-1]).abs().max() < 0.25 * height.abs().max()
+
+
+def test_roughness_is_finer_than_the_pictures_of_objects():
+    fields = roughness(64, seeded(4))
+    assert fields.shape == (4, 3, 64, 64)
+    assert fields.abs().max() <= 1
+    assert (fields[:, 0, :, 1:] - fields[:, 0, :, :-1]).abs().mean() > 0.1
 
 
 def test_a_cell_has_one_number():
