@@ -19,7 +19,7 @@ from training.engine.camera import developed
 from training.engine.protocols import GROUPS, Protocol
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
-from training.engine.textures import roughness
+from training.engine.surfaces import camouflaged, light, roughen, tint
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
@@ -114,11 +114,11 @@ class Compositor:
         kept = torch.nonzero((rgba[:, 3] > 0) | (shadow > 0))[:, 0]
         points, rgba = points.select(kept), rgba.index_select(0, kept)
         shadow = shadow.index_select(0, kept)
-        rgba[:, :3] *= self._light(draw, points, poses)
-        self._tint(draw, points, rgba)
-        self._roughen(draw, points, rgba)
+        light(draw, points, poses, rgba)
+        tint(draw, points, rgba, self.protocol)
+        roughen(draw, points, rgba, self.protocol, side)
         canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
-        canvas = self._camouflaged(draw, canvas, points, rgba)
+        canvas = camouflaged(draw, canvas, points, rgba, self.protocol)
         canvas = canvas.permute(0, 2, 3, 1).reshape(-1, 3)
         for part in reversed(list(_slots(points.item % most, most))):
             paint(canvas, points.pixel[part], rgba[part], shadow[part])
@@ -181,55 +181,6 @@ class Compositor:
         alpha = self.atlas.read_alpha(pictures.index_select(0, item), soft, u, v)
         alpha = alpha * dark.flatten().index_select(0, item)
         return torch.zeros_like(points.x).index_copy_(0, on, alpha)
-
-    def _light(self, draw: SceneRandom, points: Pixels, poses: Poses) -> Tensor:
-        """Return the light on each point, float [n, 3]: one lamp a scene, each object its gain."""
-        most = poses.size.shape[1]
-        gain = 1 + 0.2 * draw.normal((most, 1)) + 0.05 * draw.normal((most, 3))
-        slope = (0.15 * draw.normal((1, 2)) + 0.08 * draw.normal((most, 2))) / \
-            poses.size[..., None]
-        rows = torch.cat([gain.clamp(0.4, 1.6), slope, poses.place], dim=2).flatten(0, 1)
-        *gains, across, down, x, y = (part.index_select(0, points.item)
-                                      for part in rows.T.contiguous())
-        shade = 1 + across * (points.x - x) + down * (points.y - y)
-        return torch.stack(gains, dim=1) * shade.clamp(0.5, 1.5)[:, None]
-
-    def _tint(self, draw: SceneRandom, points: Pixels, rgba: Tensor) -> None:
-        """Give all objects of some scenes one colour, in place; their brightness stays."""
-        tone = draw.uniform((3,), 0.2, 1)
-        strength = draw.uniform((1,), 0.6, 0.95)
-        strength = strength * (draw.uniform((1,)) < self.protocol.alike)
-        rows = torch.cat([tone, strength], dim=1).index_select(
-            0, points.item // self.protocol.objects[1])
-        grey = rgba[:, :3].mean(dim=1, keepdim=True) * 1.5
-        rgba[:, :3] += rows[:, 3:] * (grey * rows[:, :3] - rgba[:, :3])
-
-    def _roughen(self, draw: SceneRandom, points: Pixels, rgba: Tensor) -> None:
-        """Give some objects pores, spots and scratches as fine as the image, in place."""
-        if not self.protocol.detail:
-            return
-        fields = roughness(self.side, draw)
-        most = self.protocol.objects[1]
-        strength = draw.uniform((most, fields.shape[1]), -0.5, 0.5) * draw.uniform((most, 1))
-        chosen = draw.uniform((most, 1)) < self.protocol.detail
-        strength = (strength * chosen).flatten(0, 1).index_select(0, points.item)
-        fields = fields.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, points.pixel)
-        gain = (1 + (fields * strength).sum(dim=1, keepdim=True)).clamp(0.3, 1.7)
-        rgba[:, :3] = (rgba[:, :3] * gain).minimum(rgba[:, 3:])
-
-    def _camouflaged(self, draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
-                     ) -> Tensor:
-        """Return the canvas [B, 3, S, S], in some scenes of the colour of what is to lie on it."""
-        if not self.protocol.camouflage:
-            return canvas
-        scene = points.pixel // self.side ** 2
-        sums = rgba.new_zeros(len(canvas), 4).index_add_(0, scene, rgba)
-        colour = (sums[:, :3] / sums[:, 3:].clamp(min=1e-3))[..., None, None]
-        grey = canvas.mean(dim=1, keepdim=True)
-        shade = grey / grey.mean(dim=(2, 3), keepdim=True).clamp(min=0.05)
-        share = draw.uniform((1, 1, 1), 0.6, 1.0)
-        share = share * (draw.uniform((1, 1, 1)) < self.protocol.camouflage)
-        return torch.lerp(canvas, (colour * shade).clamp(0, 1), share)
 
 
 def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:
