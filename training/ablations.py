@@ -8,7 +8,6 @@ and an interrupted training goes on. They are measured on scenes for validation,
 K = 3 hypotheses, at each number of steps. The table is printed and written to OUT/ablations.md.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 import json
@@ -24,9 +23,11 @@ from seq_amodal_ros.evaluation.amodal_coco import Sample
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.calibrate import validation
+from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config, TrainConfig
+from training.feed import Feed
 from training.settings import read_settings
-from training.train import Feed, Run, train
+from training.train import Run, train
 
 VARIANTS = Path(__file__).with_name('ablations.yaml')
 STEPS = (1, 2, 4, 8)
@@ -101,12 +102,11 @@ def table(found: Mapping[str, Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
-                        help='what the scenes are composed of; drawn objects without any')
+    parser = parser_of(__doc__)
+    add_cutouts(parser)
     parser.add_argument('--variants', type=Path, default=VARIANTS)
     parser.add_argument('--scenes', type=int, default=100, help='to measure on')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    add_device(parser)
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')

@@ -8,12 +8,12 @@ Weights of a run and of the one that it started from can be averaged (Wortsman e
 for validation.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import sys
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.commands import parser_of
 
 
 def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
@@ -38,7 +38,7 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('checkpoints', nargs=2, metavar='SAFETENSORS')
     parser.add_argument('--share', type=float, default=0.5, help='of the second, 0 to 1')
     parser.add_argument('--out', type=Path, required=True)

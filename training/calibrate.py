@@ -9,7 +9,6 @@ segmented at each temperature. The one with the least expected calibration error
 front hide the truth, is stored with the weights.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
+from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config
 from training.engine.protocols import read_protocol
 from training.engine.sources import sources_of
@@ -59,13 +59,12 @@ def fitted(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('weights', help='name or path')
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
-                        help='what the scenes are composed of; drawn objects without any')
+    add_cutouts(parser)
     parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit'])
     parser.add_argument('--scenes', type=int, default=100, help='of each protocol')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    add_device(parser)
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
     try:

@@ -7,7 +7,6 @@ With the true cumulative mask every layer is asked for alone. With its own, the 
 as on a robot, each layer on the mistakes of those before it.
 """
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from seq_amodal_ros.scene import Mask
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import chosen_mask, Probability
 from tqdm import tqdm
+from training.commands import add_device, parser_of
 
 
 @dataclass
@@ -72,11 +72,11 @@ def table(found: dict[int, Gap]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('coco', type=Path, metavar='JSON', help='annotations.json')
     parser.add_argument('--weights', default=DEFAULT, help='name or path')
     parser.add_argument('--k', type=int, default=Settings.hypotheses, help='hypotheses')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    add_device(parser)
     given = parser.parse_args(arguments)
     try:
         segmenter = Segmenter.load(given.weights, given.device, Settings(hypotheses=given.k))

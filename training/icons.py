@@ -7,7 +7,6 @@ Each icon of food, animals, objects, travel and sport is a class of its own. The
 checked against its SHA-512, read in memory and not kept.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 import hashlib
 import io
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
+from training.commands import parser_of
 from training.shards import save_arrays
 
 URL = ('https://registry.npmjs.org/emoji-datasource-google/-/'
@@ -96,7 +96,7 @@ def check_writable(out: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     given = parser.parse_args(arguments)
     try:

@@ -10,7 +10,6 @@ Topics:  /camera/image_raw (sensor_msgs/Image rgb8), or with --compressed
 The camera looks straight down and slides over the pile; depth follows from how objects are stacked.
 """
 
-import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 import math
@@ -28,6 +27,7 @@ from seq_amodal_ros.bridge.scenes import scene_to_message
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
+from training.commands import add_cutouts, parser_of
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
 from training.engine.scenes import layered_scene
@@ -189,12 +189,12 @@ def _rename_inside(part: Path, name: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, help='folder of the bag, made anew')
     parser.add_argument('--storage', choices=['mcap', 'sqlite3'], default='mcap')
     parser.add_argument('--compressed', action='store_true', help='JPEG instead of raw images')
     parser.add_argument('--protocol', default='mixed', help='name or .yaml file')
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ')
+    add_cutouts(parser)
     parser.add_argument('--frames', type=int, default=60)
     parser.add_argument('--rate', type=float, default=10.0, help='frames a second, Hz')
     parser.add_argument('--width', type=int, default=640)

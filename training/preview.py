@@ -7,7 +7,6 @@ writes OUT/PROTOCOL.sheet.png (scenes, and the same with all amodal masks, numbe
 OUT/PROTOCOL.statistics.png, and prints the statistics.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import sys
@@ -20,6 +19,7 @@ from PIL import Image
 from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.scene import LayeredScene
 import torch
+from training.commands import add_cutouts, parser_of
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
@@ -117,9 +117,9 @@ def draw(name: str, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Pat
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser = parser_of(__doc__)
     parser.add_argument('--protocol', nargs='+', default=['mixed'], help='names or .yaml files')
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ')
+    add_cutouts(parser)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--scenes', type=int, default=256)
     parser.add_argument('--side', type=int, default=128, help='pixels')

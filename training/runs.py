@@ -1,11 +1,13 @@
-"""What every run needs: a folder of its own, averaged weights, a state saved whole."""
+"""What every run needs: a folder of its own, a learner, a state saved whole."""
 
+from collections.abc import Mapping
+import copy
 import fcntl
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from torch import nn
+from torch import nn, Tensor
 
 
 def locked(folder: Path) -> TextIO:
@@ -20,6 +22,37 @@ def locked(folder: Path) -> TextIO:
     return lock
 
 
+class Learner:
+    """A network that learns, the average of its weights, its optimiser and the steps taken."""
+
+    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, ema: float) -> None:
+        """Begin at step 0; `ema` is the decay of the average."""
+        self.model, self.optimiser, self.ema = model, optimiser, ema
+        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        self.step = 0
+
+    def learn(self, loss: Tensor) -> Tensor:
+        """Take a step down the loss; return the norm of its gradient, which is clipped to 1."""
+        self.optimiser.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        update_average(self.average, self.model, min(self.ema, self.step / (self.step + 10)))
+        return norm
+
+    def state(self) -> dict[str, Any]:
+        """Return all that another learner of such a network needs to go on as this one would."""
+        return {'model': self.model.state_dict(), 'average': self.average.state_dict(),
+                'optimiser': self.optimiser.state_dict(), 'step': self.step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`; what else it holds is passed over."""
+        for name in ('model', 'average', 'optimiser'):
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state['step']
+
+
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights and statistics towards the model's by 1 - decay."""
     with torch.no_grad():
@@ -28,6 +61,14 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
                 mean.lerp_(now, 1 - decay)
             else:
                 mean.copy_(now)
+
+
+def check_same(folder: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming folder and settings, if a run was begun with other values."""
+    changed = [key for key, value in now.items() if begun.get(key) != value]
+    if changed:
+        raise ValueError(f'{folder}: begun with other values of {", ".join(changed)}; '
+                         'give those, or another folder')
 
 
 def read_state(path: Path) -> dict[str, Any] | None:

@@ -11,7 +11,6 @@ the varieties that the training's config holds out, `classes` of whole classes t
 arranged as in `mixed`. A set that is there already is kept.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 import hashlib
@@ -25,6 +24,7 @@ from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples, write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
+from training.commands import add_cutouts, parser_of
 from training.config import DEFAULT, read_config
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
@@ -108,11 +108,10 @@ def verdict(name: str, found: str, reference: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[2:]))
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
-                        help='for the sets fruit and classes')
+    add_cutouts(parser, 'for the sets fruit and classes')
     parser.add_argument('--scenes', type=int, default=SCENES)
     parser.add_argument('--side', type=int, default=SIDE, help='pixels')
     parser.add_argument('--views', type=int, default=6, help='of each mesh in the atlas')

@@ -1,8 +1,15 @@
-"""What every run needs: averaged weights, a lock, a state that is whole or not there."""
+"""What every run needs: a learner that goes on, a lock, a state that is whole or not there."""
 
 import pytest
 import torch
-from training.runs import locked, read_state, update_average, write_state
+from training.runs import (
+    check_same,
+    Learner,
+    locked,
+    read_state,
+    update_average,
+    write_state,
+)
 
 
 def test_the_average_follows_at_its_pace():
@@ -11,6 +18,39 @@ def test_the_average_follows_at_its_pace():
     torch.nn.init.constant_(now.weight, 1.0)
     update_average(mean, now, decay=0.75)
     assert mean.weight.item() == 0.25
+
+
+def learner():
+    """Return a learner of one weight, which is 3."""
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(model.weight, 3.0)
+    return Learner(model, torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9), ema=0.9)
+
+
+def test_a_learner_walks_down_a_gradient_no_longer_than_1():
+    one = learner()
+    norm = one.learn(one.model.weight.square().sum())
+    assert norm.item() == pytest.approx(6)
+    assert one.model.weight.item() == pytest.approx(2.5)  # half of 1, not of 6
+    assert 2.5 < one.average.weight.item() < 3
+    assert one.step == 1
+
+
+def test_a_learner_goes_on_from_the_state_of_another():
+    first, second = learner(), learner()
+    first.learn(first.model.weight.square().sum())
+    second.restore(first.state())
+    for one in (first, second):
+        one.learn(one.model.weight.square().sum())
+    assert second.step == 2
+    assert torch.equal(first.model.weight, second.model.weight)
+    assert torch.equal(first.average.weight, second.average.weight)
+
+
+def test_other_settings_are_named(tmp_path):
+    check_same(tmp_path, {'ema': 0.9, 'steps': 3}, {'ema': 0.9})
+    with pytest.raises(ValueError, match='begun with other values of ema'):
+        check_same(tmp_path, {'ema': 0.9}, {'ema': 0.5})
 
 
 def test_a_state_comes_back_and_none_is_none(tmp_path):

@@ -1,34 +1,9 @@
 """Training runs, learns, resumes where it stopped and exports weights that load."""
 
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
-from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
-from seq_amodal_ros.diffusion.schedules import SCHEDULES
 import torch
 from training import train
-from training.config import DEFAULT, read_config
-from training.engine.protocols import FOLDER
 from training.runs import locked
-import yaml
-
-
-def edited(source, target, **changes):
-    """Write a YAML file with some of its values changed; return its path."""
-    content = {**yaml.safe_load(source.read_text()), **changes}
-    target.write_text(yaml.safe_dump({key: str(value) if isinstance(value, Path) else value
-                                      for key, value in content.items()}))
-    return target
-
-
-@pytest.fixture
-def config(tmp_path):
-    """Return a config of three tiny steps on twenty drawn objects."""
-    protocol = edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20)
-    return edited(DEFAULT, tmp_path / 'tiny.yaml', steps=3, scenes_per_step=2, mask_size=32,
-                  warmup=1, recorded_share=0.5, protocols={str(protocol): 1})
 
 
 def state(folder):
@@ -58,6 +33,15 @@ def test_a_stopped_run_resumes(config, tmp_path):
                for name, value in state(folder)['average'].items())
 
 
+def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_path, caplog):
+    command = ['--run', str(tmp_path / 'run'), '--device', 'cpu', '--config']
+    assert train.main([*command, str(config)]) == 0
+    assert train.main([*command, str(edited(config, tmp_path / 'longer.yaml', steps=4))]) == 0
+    assert state(tmp_path / 'run')['step'] == 4
+    assert train.main([*command, str(edited(config, tmp_path / 'other.yaml', ema=0.5))]) == 2
+    assert 'begun with other values of ema' in caplog.text
+
+
 def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder = tmp_path / 'run'
     folder.mkdir()
@@ -80,7 +64,7 @@ def test_a_run_goes_on_from_given_weights(config, tmp_path):
     assert second.training['start']['weights'] == first.label
 
 
-def test_seams_alone_are_learnt_where_the_config_says_so(config, tmp_path):
+def test_seams_alone_are_learnt_where_the_config_says_so(config, edited, tmp_path):
     command = ['--device', 'cpu', '--run']
     assert train.main([*command, str(tmp_path / 'all'), '--config', str(config)]) == 0
     start = tmp_path / 'all' / 'weights.safetensors'
@@ -97,7 +81,7 @@ def changed_parts(before, after):
     return {name.split('.')[0] for name in before if not torch.equal(before[name], after[name])}
 
 
-def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, tmp_path):
+def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, edited, tmp_path):
     frozen = edited(config, tmp_path / 'frozen.yaml', encoder_rate=0, learns=['masks'])
     command = ['--config', str(frozen), '--device', 'cpu', '--run', str(tmp_path / 'run')]
     assert train.main([*command, '--minutes', '0']) == 0
@@ -108,32 +92,11 @@ def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, tmp_path):
     assert not any(name.startswith(('encoder', 'neck', 'seams')) for name in changed)
 
 
-def test_a_run_may_do_without_estimates_of_its_own(config, tmp_path):
+def test_a_run_may_do_without_estimates_of_its_own(config, edited, tmp_path):
     alone = edited(config, tmp_path / 'alone.yaml', own_cumulative=0.0, self_conditioning=0.0)
     folder = tmp_path / 'run'
     assert train.main(['--run', str(folder), '--config', str(alone), '--device', 'cpu']) == 0
     assert state(folder)['step'] == 3
-
-
-def test_a_share_of_the_samples_is_noise_alone_and_knows_no_estimate(config, monkeypatch):
-    given = replace(read_config(config), from_noise=1.0, self_conditioning=1.0, own_cumulative=0.0)
-    model = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size))
-    seen = []
-    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
-        seen.append((x_t, t, previous)), torch.zeros_like(x_t))[1])
-    scenes = train.Feed(given, [], [], 'cpu').scenes()
-    train.layer_losses(model, scenes, SCHEDULES[given.schedule](), given,
-                       torch.Generator().manual_seed(0))
-    (x_t, t, previous), = seen
-    assert (t == 1).all()
-    assert abs(x_t.mean()) < 0.1 and 0.9 < x_t.std() < 1.1
-    assert not previous.any()
-
-
-def test_scenes_are_shared_out_by_weight_to_the_last_one():
-    shares = train.shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
-    assert sum(shares.values()) == 25
-    assert shares == {'mixed': 11, 'fruit': 7, 'bin': 4, 'close': 3}  # 10.4, 7.3, 4.2, 3.1
 
 
 def test_missing_cutouts_are_named(tmp_path, caplog):
@@ -147,17 +110,6 @@ def test_a_device_that_is_not_there_is_named(config, tmp_path, caplog):
                        str(tmp_path / 'run')]) == 2
     assert "device 'cuda:99'" in caplog.text
     assert not (tmp_path / 'run').exists()
-
-
-def test_a_feed_resumes_with_the_same_scenes(config, composed):
-    def feed():
-        return train.Feed(read_config(config), [], [composed / 'annotations.json'], 'cpu')
-    first, second = feed(), feed()
-    first.scenes()
-    second.seek(1)
-    again, expected = second.scenes(), first.scenes()
-    assert torch.equal(again.image, expected.image)
-    assert torch.equal(again.masks, expected.masks)
 
 
 def test_recorded_scenes_are_trained_on_beside_composed_ones(config, composed, tmp_path):

@@ -9,7 +9,6 @@ keys a file has. Images that the paper leaves out are counted by reason. An inte
 with what lies in OUT.parts/; OUT appears when all is done.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from seq_amodal_ros.evaluation.amodal_coco import (
 )
 from seq_amodal_ros.scene import bounding_box, layer_masks, occlusion_layers
 from tqdm import tqdm
+from training.commands import parser_of
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
@@ -225,7 +225,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('--describe', type=Path, metavar='JSON', help='print its keys, no more')
     parser.add_argument('--json', type=Path, help='COCO-style file')
     parser.add_argument('--images', type=Path, metavar='DIR', help='its file names start here')

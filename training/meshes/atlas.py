@@ -7,7 +7,6 @@ Every object is a class of its own; each view has its own texture and light. An 
 goes on with what lies in OUT.parts/. Equal seeds give equal files, whatever the workers.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import sys
 
 import numpy as np
 from numpy.typing import NDArray
+from training.commands import parser_of
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
@@ -131,7 +131,7 @@ def render_atlas(out: Path, split: str = 'train', views: int = 6, count: int | N
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     parser.add_argument('--split', choices=SPLITS, default='train', help='by object')
     parser.add_argument('--views', type=int, default=6, help='of each object')

@@ -8,7 +8,6 @@ goes on with what lies in OUT.parts/; OUT appears when all is done. Equal seeds 
 whatever the workers.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleError
+from training.commands import parser_of
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
@@ -138,7 +138,7 @@ def _assemble(folder: Path, paths: list[Path]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--scenes', type=int, default=200)
     parser.add_argument('--split', choices=SPLITS, default='test', help='by object')

@@ -42,6 +42,7 @@ from seq_amodal_ros.checkpoint import MAX_BYTES, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
 from torch import Tensor
+from training.commands import parser_of
 from training.paper.config import read_preset
 from training.paper.sources import Rules
 
@@ -201,7 +202,7 @@ def _attends(config: ConcatUNetConfig, level: int) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('checkpoint', type=Path, metavar='CHECKPOINT',
                         help='.safetensors or .pt file of a state dict')
     parser.add_argument('--preset', default='sas', help='its sizes: name or .yaml file')

@@ -13,7 +13,6 @@ Sec. 5.5). A run that is stopped or killed at any moment goes on when started ag
 
 import argparse
 from collections.abc import Sequence
-import copy
 from dataclasses import asdict, replace
 import logging
 import math
@@ -32,12 +31,13 @@ import torch
 from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
+from training.commands import add_cutouts, add_device, parser_of
 from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_for, SceneSource
 from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
 from training.paper.sources import generator_of, open_source, Rules, rules_of
-from training.runs import locked, read_state, update_average, write_state
+from training.runs import check_same, Learner, locked, read_state, write_state
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
@@ -49,7 +49,7 @@ class TrainingError(RuntimeError):
 
 
 class PaperRun:
-    """A run in a folder: network, average, optimiser and step; saved and resumed whole."""
+    """A run in a folder, by one or several processes; saved and resumed whole."""
 
     def __init__(self, folder: Path, config: PaperConfig, layer: int | None, data: Sequence[str],
                  processes: Processes) -> None:
@@ -59,38 +59,31 @@ class PaperRun:
         Raises ValueError, naming folder and settings, if it was begun with others.
         """
         torch.manual_seed(config.seed)
-        self.folder, self.config, self.layer, self.step = folder, config, layer, 0
+        self.folder, self.config, self.layer = folder, config, layer
         self.processes, self.state = processes, folder / 'state.pt'
-        self.model = ConcatUNet(config.network()).to(processes.device)
-        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate,
-                                           weight_decay=config.weight_decay)
+        model = ConcatUNet(config.network()).to(processes.device)
+        self.learner = Learner(model, torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay),
+            config.ema)
         self.identity = {'layer': layer, 'data': list(data), **asdict(config)}
         del self.identity['steps']  # a run may be made longer
         saved = read_state(self.state)
         if saved is not None:
-            self._restore(saved)
+            check_same(folder, saved['identity'], self.identity)
+            self.learner.restore(saved)
+            log.info('resumed %s at step %d', folder, self.step)
 
-    def _restore(self, saved: dict) -> None:
-        begun = saved['identity']
-        changed = [key for key, value in self.identity.items() if begun.get(key) != value]
-        if changed:
-            raise ValueError(f'{self.folder}: begun with other values of {", ".join(changed)}; '
-                             'give those, or another --out')
-        self.model.load_state_dict(saved['model'])
-        self.average.load_state_dict(saved['average'])
-        self.optimiser.load_state_dict(saved['optimiser'])
-        self.step = saved['step']
-        log.info('resumed %s at step %d', self.folder, self.step)
+    @property
+    def step(self) -> int:
+        """Return how many steps were taken."""
+        return self.learner.step
 
     def save(self, facts: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
-        write_state(self.state, {
-            'model': self.model.state_dict(), 'average': self.average.state_dict(),
-            'optimiser': self.optimiser.state_dict(), 'step': self.step,
-            'identity': self.identity})
-        save_checkpoint(self.folder / 'weights.safetensors', self.average, self.config.schedule,
-                        self.config.mask_values, {**facts, 'steps': self.step})
+        write_state(self.state, {**self.learner.state(), 'identity': self.identity})
+        save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
+                        self.config.schedule, self.config.mask_values,
+                        {**facts, 'steps': self.step})
 
 
 def batch_of(run: PaperRun, source: SceneSource, step: int) -> tuple[Batch, torch.Generator]:
@@ -111,7 +104,7 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
     """Walk the remaining steps, at most `minutes` of them."""
     config, processes = run.config, run.processes
     alpha_bar = SCHEDULES[config.schedule]().to(processes.device)
-    network = processes.parallel(run.model)
+    network = processes.parallel(run.learner.model)
     writer = SummaryWriter(str(run.folder)) if processes.leads else None
     began = time.monotonic()
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5,
@@ -139,9 +132,9 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
 def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: Tensor) -> float:
     """Take one step; return its loss; raises TrainingError, naming the batch, unless finite."""
     config, processes = run.config, run.processes
-    run.model.train()
+    run.learner.model.train()
     batch, generator = batch_of(run, source, run.step)
-    for group in run.optimiser.param_groups:
+    for group in run.learner.optimiser.param_groups:
         group['lr'] = config.learning_rate * min(1.0, (run.step + 1) / (config.warmup + 1))
     with torch.autocast(processes.device.type, torch.bfloat16,
                         enabled=config.precision == 'bfloat16'):
@@ -153,12 +146,7 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
             f'{run.folder}: loss {loss.item()} at step {run.step + 1}, process {processes.rank}, '
             f'scenes {first} to {last - 1} of seed {config.seed}; the last saved state is kept: '
             'lower learning_rate or take precision float32, in another --out')
-    run.optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-    run.optimiser.step()
-    run.step += 1
-    update_average(run.average, run.model, min(config.ema, run.step / (run.step + 10)))
+    run.learner.learn(loss)
     return loss.item()
 
 
@@ -168,7 +156,8 @@ def draw(run: PaperRun, source: SceneSource, alpha_bar: Tensor, writer: SummaryW
     batch, generator = batch_of(run, source, 0)
     image, cumulative, target = (part[:DRAWN] for part in (batch.image, batch.cumulative,
                                                            batch.target))
-    predict = predictor(run.average, run.average.encode(image), cumulative, alpha_bar,
+    average = run.learner.average
+    predict = predictor(average, average.encode(image), cumulative, alpha_bar,
                         run.config.mask_values)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
     low, high = run.config.mask_values
@@ -183,21 +172,20 @@ def draw(run: PaperRun, source: SceneSource, alpha_bar: Tensor, writer: SummaryW
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser = parser_of(__doc__)
     parser.add_argument('--preset', default='paper', help='name or path of a .yaml file')
     parser.add_argument('--out', type=Path, required=True, help='folder, made or resumed')
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument('--coco', type=Path, nargs='+', default=[], metavar='JSON',
                       help='data sets in amodal COCO')
     data.add_argument('--protocol', default='', help='compose scenes of this protocol instead')
-    parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ',
-                        help='what --protocol composes from')
+    add_cutouts(parser, 'what --protocol composes from')
     parser.add_argument('--layer', type=int, help='train DIS for this layer')
     parser.add_argument('--steps', type=int, help="instead of the preset's")
     parser.add_argument('--cumulative-noise', type=float, metavar='SHARE',
                         help="instead of the preset's (Sec. 5.4)")
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    add_device(parser)
     return parser
 
 

@@ -72,7 +72,7 @@ def test_two_processes_stay_identical_and_share_the_batch(command, tmp_path):
         'from training.paper import train\n'
         'def kept(run, *given):\n'
         '    original(run, *given)\n'
-        '    torch.save([p.detach() for p in run.model.parameters()],\n'
+        '    torch.save([p.detach() for p in run.learner.model.parameters()],\n'
         '               os.path.join(sys.argv[-1], f"rank{run.processes.rank}.pt"))\n'
         'original, train.train = train.train, kept\n'
         'sys.exit(train.main(sys.argv[1:]))\n')

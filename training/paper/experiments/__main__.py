@@ -7,7 +7,6 @@ Run an experiment of the paper's Sec. 5: train what it needs, test, write JSON a
 Models are trained once and kept in OUT/models; a stopped training goes on with the same command.
 """
 
-import argparse
 from collections.abc import Sequence
 import logging
 import os
@@ -19,6 +18,7 @@ from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 import torch
+from training.commands import add_device, parser_of
 from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report
 from training.paper.experiments.data import read_test
@@ -51,7 +51,7 @@ def hardware(device: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument('experiment', choices=[*TABLES, 'gallery', 'cost'])
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument('--coco', nargs='+', metavar='JSON', help='training set in amodal COCO')
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--test', type=Path, required=True, help='test set in amodal COCO')
     parser.add_argument('--setting', default='small', help='small, full or a .yaml file')
     parser.add_argument('--out', type=Path, required=True, help='folder of models and results')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    add_device(parser)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
     scenes = ['--coco', *given.coco] if given.coco else \

@@ -1,0 +1,22 @@
+"""Each step's scenes: shared out by weight, the same again after a stop."""
+
+import torch
+from training.config import read_config
+from training.feed import Feed, shared_out
+
+
+def test_scenes_are_shared_out_by_weight_to_the_last_one():
+    shares = shared_out({'mixed': 10, 'fruit': 7, 'bin': 4, 'close': 3}, 25)
+    assert sum(shares.values()) == 25
+    assert shares == {'mixed': 11, 'fruit': 7, 'bin': 4, 'close': 3}  # 10.4, 7.3, 4.2, 3.1
+
+
+def test_a_feed_resumes_with_the_same_scenes(config, composed):
+    def feed():
+        return Feed(read_config(config), [], [composed / 'annotations.json'], 'cpu')
+    first, second = feed(), feed()
+    first.scenes()
+    second.seek(1)
+    again, expected = second.scenes(), first.scenes()
+    assert torch.equal(again.image, expected.image)
+    assert torch.equal(again.masks, expected.masks)

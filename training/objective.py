@@ -1,0 +1,65 @@
+"""What the encode-once denoiser learns by: Alg. 1's samples and their losses."""
+
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
+from seq_amodal_ros.diffusion.schedules import add_noise
+import torch
+from torch import Tensor
+from torch.nn import functional
+from training.config import TrainConfig
+from training.engine.scenes import Scenes
+
+
+def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
+                 config: TrainConfig, generator: torch.Generator) -> dict[str, Tensor]:
+    """
+    Return Alg. 1's losses over every layer of every scene and the blank step behind them.
+
+    Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE. A share of the samples
+    is pure noise, where sampling starts, and at one step ends; of the others' times late ones are
+    drawn more often. A share of the cumulative masks is the model's own, as at inference, and its
+    target the one that belongs to it. Seams are learnt on the estimate of the mask, inside of the
+    objects alone. Only what config.learns names is returned.
+    """
+    scene, target, covered = scenes.samples(model.mask_size)
+    image = scenes.image.contiguous(memory_format=torch.channels_last)
+    pyramid = tuple(level[scene] for level in model.encode(image))
+    own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
+    if own.any():
+        covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own],
+                                generator)
+    with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
+        target[own] = scenes.targets(scene[own], covered[own])
+    draw = torch.rand(len(scene), generator=generator, device=target.device)
+    time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
+    starts = torch.rand(len(scene), generator=generator, device=target.device) < config.from_noise
+    time_index[starts] = len(alpha_bar) - 1
+    noise = torch.randn(target.shape, generator=generator, device=target.device)
+    x_t = add_noise((target * 2 - 1) * config.signal_scale, noise, alpha_bar[time_index])
+    t = (time_index + 1) / len(alpha_bar)
+    previous = torch.zeros_like(target)
+    conditioned = torch.rand(len(scene), generator=generator, device=target.device)
+    # Nothing was estimated yet where sampling starts.
+    conditioned = torch.nonzero((conditioned < config.self_conditioning) & ~starts)[:, 0]
+    if len(conditioned):
+        with torch.no_grad():
+            logit = model.denoise(tuple(level[conditioned] for level in pyramid),
+                                  covered[conditioned], x_t[conditioned], t[conditioned],
+                                  previous[conditioned])
+            previous[conditioned] = logit.float().sigmoid() * 2 - 1
+    logit = model.denoise(pyramid, covered, x_t, t, previous).float()
+    losses = {'masks': functional.binary_cross_entropy_with_logits(logit, target)}
+    if 'seams' in config.learns:
+        seams, inside = scenes.seams(scene, covered)
+        guess = model.seams(pyramid, covered, logit.detach().sigmoid()).float()
+        losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams, inside)
+    return {name: losses[name] for name in config.learns}
+
+
+@torch.no_grad()
+def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
+             generator: torch.Generator) -> Tensor:
+    """Return cumulative masks grown by the model's own next layer, mistakes and all."""
+    noise = torch.randn(covered.shape, generator=generator, device=covered.device)
+    logit = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
+                          torch.zeros_like(noise))
+    return torch.maximum(covered, (logit > 0).float())
