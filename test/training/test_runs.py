@@ -36,10 +36,11 @@ def test_a_learner_walks_down_a_gradient_no_longer_than_1():
     assert one.step == 1
 
 
-def test_a_learner_goes_on_from_the_state_of_another():
+def test_a_learner_goes_on_from_the_saved_state_of_another(tmp_path):
     first, second = learner(), learner()
     first.learn(first.model.weight.square().sum())
-    second.restore(first.state())
+    write_state(tmp_path / 'state.pt', first.state())
+    second.restore(read_state(tmp_path / 'state.pt'))
     for one in (first, second):
         one.learn(one.model.weight.square().sum())
     assert second.step == 2
