@@ -6,7 +6,8 @@ Fit the temperature of weights, so that hypotheses are as often right as they sa
 
 Scenes for validation are composed of what the training may see, under a seed of their own, and
 segmented at each temperature. The one with the least expected calibration error, where objects in
-front hide the truth, is stored with the weights.
+front hide the truth, is stored with the weights. With `--bias` the logits are raised first, for
+weights that are too careful: which value finds most is to be seen on scenes for validation as well.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import tempfile
 from typing import Any
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
@@ -28,6 +30,7 @@ from training.testsets import compose, SIDE
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
 SEED = 4242
+MAX_BIAS = 4.0  # of a logit: beyond, all is mask or nothing
 HYPOTHESES = 9  # enough for the mean of them to take many values
 
 
@@ -64,23 +67,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_cutouts(parser)
     parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit'])
     parser.add_argument('--scenes', type=int, default=100, help='of each protocol')
+    parser.add_argument('--bias', type=float, default=0.0, help='added to the logits of masks')
     add_device(parser)
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
     try:
         checkpoint = load_checkpoint(given.weights)
-        if checkpoint.model.predicts != 'logit':
+        if not isinstance(checkpoint.model, EncodeOnceDenoiser):
             raise ValueError(f'{checkpoint.label} predicts {checkpoint.model.predicts}: its '
                              'hypotheses are samples, which no temperature calibrates')
         if given.scenes < 1:
             raise ValueError(f'--scenes {given.scenes}: it counts from 1')
+        if not abs(given.bias) <= MAX_BIAS:
+            raise ValueError(f'--bias must lie in {-MAX_BIAS} to {MAX_BIAS}, got {given.bias}')
+        checkpoint.model.raise_logits(given.bias)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)
             rows = fitted(checkpoint, scenes, given.device)
         save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
                         {**checkpoint.training, 'calibrated': {
-                            'scenes': len(scenes), 'protocols': given.protocols, 'rows': rows}},
+                            'scenes': len(scenes), 'protocols': given.protocols,
+                            'bias': given.bias, 'rows': rows}},
                         rows[0]['temperature'])
     except (ValueError, OSError) as error:
         print(f'calibrate: {error}', file=sys.stderr)

@@ -124,6 +124,11 @@ class EncodeOnceDenoiser(nn.Module):
         """Return the sizes as plain values, for the checkpoint's JSON."""
         return {**asdict(self.config), 'widths': list(self.config.widths)}
 
+    def raise_logits(self, bias: float) -> None:
+        """Add `bias` to every logit of a mask from now on."""
+        with torch.no_grad():
+            self.head[-1].bias += bias
+
     def encode(self, image: Tensor) -> Pyramid:
         """Return the pyramid of float images [B, 3, 2 H, 2 W] in 0 to 1; sides multiples of 32."""
         features = self.encoder(image)

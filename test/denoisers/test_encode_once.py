@@ -38,6 +38,15 @@ def test_every_input_matters(model, change):
     assert not torch.allclose(denoised(model, image), denoised(model, image, **change))
 
 
+def test_logits_can_be_raised(model):
+    image = torch.rand(1, 3, 64, 64)
+    before = denoised(model, image)
+    model.raise_logits(0.25)
+    raised = denoised(model, image)
+    model.raise_logits(-0.25)
+    assert torch.allclose(raised, before + 0.25, atol=1e-5)
+
+
 @pytest.mark.parametrize('height, width, shape', [
     (480, 640, (80, 112)), (640, 480, (112, 80)), (99, 99, (96, 96)), (720, 1280, (64, 128)),
     (10, 4000, (48, 192))])

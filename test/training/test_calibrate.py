@@ -23,6 +23,16 @@ def test_the_best_temperature_is_stored_with_the_weights(tmp_path, monkeypatch, 
         assert torch.equal(value, after.model.state_dict()[name]), name
 
 
+def test_logits_are_raised_first_where_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrate, 'TEMPERATURES', (1.0,))
+    out = tmp_path / 'raised.safetensors'
+    assert main(['default', '--protocols', 'mixed', '--scenes', '1', '--device', 'cpu',
+                 '--bias', '0.25', '--out', str(out)]) == 0
+    before, after = load_checkpoint('default'), load_checkpoint(out)
+    assert torch.allclose(after.model.head[-1].bias, before.model.head[-1].bias + 0.25)
+    assert after.training['calibrated']['bias'] == 0.25
+
+
 def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
     path, out = tmp_path / 'paper.safetensors', tmp_path / 'calibrated.safetensors'
     save_checkpoint(path, ConcatUNet(ConcatUNetConfig(mask_size=16, channels=16, multipliers=(1,),
@@ -33,6 +43,7 @@ def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('more, reason', [(['--scenes', '0'], '--scenes 0: it counts from 1'),
+                                          (['--bias', 'nan'], '--bias must lie in -4.0 to 4.0'),
                                           (['--protocols', 'fruit'], 'no cutout of class Apple')])
 def test_what_gives_no_scenes_is_named(tmp_path, capsys, more, reason):
     assert main(['default', *more, '--out', str(tmp_path / 'calibrated.safetensors')]) == 2
