@@ -62,10 +62,11 @@ def test_images_segmented_together_get_what_each_gets_alone(segmenter, image):
 
 
 @pytest.mark.parametrize('steps', [1, 2])
-def test_what_may_lie_deeper_is_left_out_for_now(segmenter, composed, steps):
+def test_what_may_lie_deeper_is_left_out_for_now(segmenter, composed, photographs, steps):
     settings, put_off = Settings(steps=steps), 0
-    for sample in samples(composed / 'annotations.json'):
-        picture = load_image(sample.path)
+    paths = [sample.path for sample in samples(composed / 'annotations.json')]
+    for path in [*paths, *sorted(photographs.glob('*.[jp][pn]g'))]:
+        picture = load_image(path)
         shape = segmenter.working_shape(picture, settings)
         blank = np.zeros((1, *shape), bool)
         everything, sure = (
