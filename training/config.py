@@ -9,6 +9,7 @@ from training.settings import read_settings
 DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
+SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative')
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,18 @@ class TrainConfig:
     held_varieties: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Raise ValueError, naming what can be learnt, if there is nothing of it to learn."""
+        """Raise ValueError, naming the setting, for what no training can do."""
         if not self.learns or not set(self.learns) <= LEARNT:
             raise ValueError(f'learns must list some of {sorted(LEARNT)}, got {self.learns}')
+        for name in SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
 
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:
-    """Read a TrainConfig; raises ValueError, naming file and key, for unknown or missing keys."""
-    return TrainConfig(**read_settings(path, {field.name for field in fields(TrainConfig)}))
+    """Read a TrainConfig; raises ValueError, naming file and key, for wrong keys or values."""
+    settings = read_settings(path, {field.name for field in fields(TrainConfig)})
+    try:
+        return TrainConfig(**settings)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error

@@ -106,7 +106,7 @@ class Run:
             self._restore(saved)
 
     def _restore(self, saved: dict) -> None:
-        check_same(self.folder, saved['identity'], self.identity)
+        check_same(self.folder, saved.get('identity', {}), self.identity)
         self.learner.restore(saved)
         self.seconds, self.schedule.last_epoch = saved['seconds'], self.step
         log.info('resumed %s at step %d', self.folder, self.step)

@@ -1,5 +1,7 @@
 """The training's config is complete and its keys are checked by name."""
 
+from dataclasses import replace
+
 import pytest
 from training.config import DEFAULT, read_config
 
@@ -13,9 +15,18 @@ def test_the_default_is_complete():
     (lambda text: text.replace('steps:', 'stepz:'), r"missing \['steps'\], unknown \['stepz'\]"),
     (lambda text: text + '\n: [', 'cannot be read'),
     (lambda text: '', 'missing'),
+    (lambda text: text.replace('from_noise: 0.75', 'from_noise: 75'),
+     'from_noise must lie in 0 to 1, got 75'),
 ])
-def test_wrong_keys_are_named(tmp_path, change, reason):
+def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
     path = tmp_path / 'mine.yaml'
     path.write_text(change(DEFAULT.read_text()))
     with pytest.raises(ValueError, match=rf'mine\.yaml: .*{reason}'):
         read_config(path)
+
+
+@pytest.mark.parametrize('name', ['recorded_share', 'from_noise', 'self_conditioning',
+                                  'own_cumulative'])
+def test_shares_lie_in_0_to_1(name):
+    with pytest.raises(ValueError, match=f'{name} must lie in 0 to 1, got 1.5'):
+        replace(read_config(), **{name: 1.5})
