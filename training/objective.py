@@ -8,6 +8,8 @@ from torch.nn import functional
 from training.config import TrainConfig
 from training.engine.scenes import Scenes
 
+OWN_LAYERS = 3
+
 
 def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
                  config: TrainConfig, generator: torch.Generator) -> dict[str, Tensor]:
@@ -16,17 +18,23 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
 
     Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE. A share of the samples
     is pure noise, where sampling starts, and at one step ends; of the others' times late ones are
-    drawn more often. A share of the cumulative masks is the model's own, as at inference, and its
-    target the one that belongs to it. Seams are learnt on the estimate of the mask, inside of the
+    drawn more often. A share of the cumulative masks grew by the model's own next layer, and that
+    share of these by one more, up to OWN_LAYERS, as at inference; their target is the one that
+    belongs to them. Seams are learnt on the estimate of the mask, inside of the
     objects alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
     pyramid = tuple(level[scene] for level in model.encode(image))
     own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
-    if own.any():
-        covered[own] = advanced(model, tuple(level[own] for level in pyramid), covered[own],
-                                generator)
+    growing = torch.nonzero(own)[:, 0]
+    for _ in range(OWN_LAYERS):
+        if not len(growing):
+            break
+        covered[growing] = advanced(model, tuple(level[growing] for level in pyramid),
+                                    covered[growing], generator)
+        again = torch.rand(len(growing), generator=generator, device=target.device)
+        growing = growing[again < config.own_cumulative]
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
         target[own] = scenes.targets(scene[own], covered[own])
     draw = torch.rand(len(scene), generator=generator, device=target.device)

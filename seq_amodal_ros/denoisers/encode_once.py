@@ -11,7 +11,7 @@ It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 from dataclasses import asdict, dataclass
 import math
 
-from seq_amodal_ros.denoisers.blocks import patches, ResidualBlock, upsample
+from seq_amodal_ros.denoisers.blocks import Halving, patches, ResidualBlock, upsample
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.denoisers.seams import SeamNet
@@ -87,9 +87,9 @@ class EncodeOnceDenoiser(nn.Module):
                                   nn.Linear(time, time), nn.SiLU())
         self.stem = nn.Conv2d(3 * cells, fine, 3, padding=1)
         self.fine_in = ResidualBlock(fine, time)
-        self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.to_middle = Halving(fine, middle)
         self.middle_in = ResidualBlock(middle, time)
-        self.to_coarse = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.to_coarse = Halving(middle, coarse)
         self.coarse_in = ResidualBlock(coarse, time)
         self.attention = _Attention(coarse)
         self.coarse_out = ResidualBlock(coarse, time)

@@ -6,7 +6,7 @@ the image's features, the cumulative mask and the layer's mask, and marks the se
 layer, after the layers are known: the diffusion does not depend on it.
 """
 
-from seq_amodal_ros.denoisers.blocks import patches, ResidualBlock, upsample
+from seq_amodal_ros.denoisers.blocks import Halving, patches, ResidualBlock, upsample
 import torch
 from torch import nn, Tensor
 
@@ -20,7 +20,7 @@ class SeamNet(nn.Module):
         self.patch = patch
         self.stem = nn.Conv2d(2 * patch ** 2, fine, 3, padding=1)
         self.fine_in = ResidualBlock(fine)
-        self.to_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.to_middle = Halving(fine, middle)
         self.middle = nn.Sequential(ResidualBlock(middle), ResidualBlock(middle))
         self.from_middle = nn.Conv2d(middle, fine, 1)
         self.fine_out = ResidualBlock(fine)

@@ -1,0 +1,33 @@
+"""The blocks that the networks are built of, against PyTorch's own."""
+
+from seq_amodal_ros.denoisers.blocks import Halving, patches, upsample
+import torch
+from torch.nn import functional
+
+
+def test_halving_is_a_strided_convolution_whether_it_learns_or_not():
+    torch.manual_seed(0)
+    layer, x = Halving(16, 32), torch.randn(2, 16, 8, 12)
+    expected = functional.conv2d(x, layer.weight, layer.bias, stride=2, padding=1)
+    torch.testing.assert_close(layer(x), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), expected)
+
+
+def test_halving_learns_in_float32_under_autocast_and_keeps_the_dtype():
+    torch.manual_seed(0)
+    layer, x = Halving(16, 32), torch.randn(2, 16, 8, 12, dtype=torch.bfloat16)
+    with torch.autocast('cpu', torch.bfloat16):
+        y = layer(x)
+    y.float().sum().backward()
+    assert y.dtype == torch.bfloat16
+    alone = layer.weight.detach().clone().requires_grad_()
+    functional.conv2d(x.float(), alone, stride=2, padding=1).sum().backward()
+    torch.testing.assert_close(layer.weight.grad, alone.grad)
+
+
+def test_patches_go_to_channels_and_upsampling_repeats_each_cell():
+    mask = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert patches([mask, mask], 2).shape == (1, 8, 2, 2)
+    assert patches([mask], 2)[0, :, 0, 1].tolist() == [2, 3, 6, 7]
+    assert upsample(mask)[0, 0, :2, :2].tolist() == [[0, 0], [0, 0]]
