@@ -22,7 +22,7 @@ from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import sure_parts
 from seq_amodal_ros.sequential import Answers
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Network:
         # seams, as the paper's system has none.
         self.estimates = self.model.predicts == 'logit'
         self.views = VIEWS if self.estimates else VIEWS[:1]
+        self._fast = self.estimates and computes_in_bfloat16(device)
+        if self._fast:  # once, where autocast would cast them at every call
+            for part in self.model.modules():
+                if isinstance(part, (nn.Conv2d, nn.Linear)):
+                    part.to(torch.bfloat16)
 
     def precision(self) -> torch.autocast:
         """
@@ -95,8 +100,7 @@ class Network:
 
         The paper's network keeps float32: over 1000 steps its rounding would add up.
         """
-        fast = self.estimates and computes_in_bfloat16(self.device)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=fast)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._fast)
 
 
 class Frames:

@@ -11,7 +11,7 @@ It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 from dataclasses import asdict, dataclass
 import math
 
-from seq_amodal_ros.denoisers.blocks import Halving, patches, ResidualBlock, upsample
+from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, ResidualBlock, upsample
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.denoisers.seams import SeamNet
@@ -47,7 +47,7 @@ class _Attention(nn.Module):
     def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(16, width)
+        self.norm = Norm(width)
         self.qkv, self.out = nn.Conv2d(width, 3 * width, 1), nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.out.weight)
 
@@ -97,7 +97,7 @@ class EncodeOnceDenoiser(nn.Module):
         self.middle_out = ResidualBlock(middle, time)
         self.from_middle = nn.Conv2d(middle, fine, 1)
         self.fine_out = ResidualBlock(fine, time)
-        self.head = nn.Sequential(nn.GroupNorm(16, fine), nn.SiLU(),
+        self.head = nn.Sequential(Norm(fine), nn.SiLU(),
                                   nn.Conv2d(fine, cells, 3, padding=1))
         self.seams = SeamNet(fine, middle, self.config.patch)
 

@@ -6,7 +6,7 @@ the image's features, the cumulative mask and the layer's mask, and marks the se
 layer, after the layers are known: the diffusion does not depend on it.
 """
 
-from seq_amodal_ros.denoisers.blocks import Halving, patches, ResidualBlock, upsample
+from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, ResidualBlock, upsample
 import torch
 from torch import nn, Tensor
 
@@ -24,7 +24,7 @@ class SeamNet(nn.Module):
         self.middle = nn.Sequential(ResidualBlock(middle), ResidualBlock(middle))
         self.from_middle = nn.Conv2d(middle, fine, 1)
         self.fine_out = ResidualBlock(fine)
-        self.head = nn.Sequential(nn.GroupNorm(16, fine), nn.SiLU(),
+        self.head = nn.Sequential(Norm(fine), nn.SiLU(),
                                   nn.Conv2d(fine, patch ** 2, 3, padding=1))
         nn.init.zeros_(self.head[-1].weight)  # no seams until they are learnt
         nn.init.constant_(self.head[-1].bias, -4)

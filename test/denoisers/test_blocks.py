@@ -1,6 +1,7 @@
 """The blocks that the networks are built of, against PyTorch's own."""
 
-from seq_amodal_ros.denoisers.blocks import Halving, patches, upsample
+import pytest
+from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, upsample
 import torch
 from torch.nn import functional
 
@@ -24,6 +25,20 @@ def test_halving_learns_in_float32_under_autocast_and_keeps_the_dtype():
     alone = layer.weight.detach().clone().requires_grad_()
     functional.conv2d(x.float(), alone, stride=2, padding=1).sum().backward()
     torch.testing.assert_close(layer.weight.grad, alone.grad)
+
+
+@pytest.mark.parametrize('side', [8, 32])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_a_norm_is_a_group_norm_on_small_maps_and_large_in_either_layout(side, layout):
+    torch.manual_seed(0)
+    norm, x = Norm(48), torch.randn(2, 48, side, side).to(torch.bfloat16)
+    norm.weight.data.uniform_(0.5, 2)
+    norm.bias.data.normal_()
+    expected = functional.group_norm(x.float(), 16, norm.weight, norm.bias)
+    y = norm(x.contiguous(memory_format=layout))
+    assert y.dtype == torch.bfloat16
+    assert y.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(y.float(), expected, atol=0.03, rtol=0.01)
 
 
 def test_patches_go_to_channels_and_upsampling_repeats_each_cell():
