@@ -10,6 +10,7 @@ are exported to RUN/weights.safetensors. With `--start` a new run goes on from e
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 import json
 import logging
@@ -142,11 +143,13 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     writer = SummaryWriter(str(run.folder))
     began, before = time.monotonic(), run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
+    ahead = ThreadPoolExecutor(1)  # the next scenes are made while these are learnt
+    upcoming = ahead.submit(feed.scenes)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
             for part in run.learning:
                 part.train()
-            scenes = feed.scenes()
+            scenes, upcoming = upcoming.result(), ahead.submit(feed.scenes)
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 losses = layer_losses(run.learner.model, scenes, alpha_bar, config, generator)
             loss = torch.stack(list(losses.values())).sum()
@@ -162,6 +165,7 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
             if run.step % 200 == 0:
                 run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
     finally:
+        ahead.shutdown()
         run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
         writer.close()
         bar.close()
