@@ -34,6 +34,7 @@ class Checkpoint:
 
     mask_values  what stands for off and on in a mask before it is noised
     temperature  what the logits of a one-step estimate are divided by, so that it is calibrated
+    offset       what they are then raised by
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class Checkpoint:
     mask_values: tuple[float, float]
     training: dict[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
+    offset: float = 0.0
 
     @property
     def label(self) -> str:
@@ -89,17 +91,17 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
                               'or take weights made for it') from error
     return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],
                       (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}),
-                      meta['temperature'])
+                      meta['temperature'], meta.get('offset', 0.0))
 
 
 def save_checkpoint(path: Path, model: nn.Module, schedule: str,
                     mask_values: tuple[float, float], training: dict[str, Any],
-                    temperature: float = 1.0) -> None:
+                    temperature: float = 1.0, offset: float = 0.0) -> None:
     """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
             'schedule': schedule, 'mask_values': list(mask_values), 'temperature': temperature,
-            'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
+            'offset': offset, 'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
 
@@ -144,10 +146,11 @@ def _read_meta(path: Path) -> dict[str, Any]:
             not values[0] < values[1]:
         raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; "
                               'the file was altered or made by another program')
-    if not 0.1 <= meta['temperature'] <= 10:
-        raise CheckpointError(f"{path}: 'temperature' must lie in 0.1 to 10, got "
-                              f'{meta["temperature"]}; the file was altered or made by another '
-                              'program')
+    for key, least, most in (('temperature', 0.1, 10), ('offset', -10, 10)):
+        value = meta.get(key, 0.0)  # files of version 0.1 have no offset
+        if not isinstance(value, float) or not least <= value <= most:
+            raise CheckpointError(f'{path}: {key!r} must lie in {least} to {most}, got {value}; '
+                                  'the file was altered or made by another program')
     if meta['schedule'] not in SCHEDULES:
         raise CheckpointError(f'{path}: unknown schedule {meta["schedule"]!r}; this version knows '
                               + ', '.join(sorted(SCHEDULES)))

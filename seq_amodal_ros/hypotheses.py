@@ -22,19 +22,23 @@ def mirrored(batch: Tensor, k: int, views: Sequence[tuple[int, ...]] = VIEWS) ->
                         for i, entry in enumerate(batch)])
 
 
-def level_sets(mean: NDArray[np.float32], k: int, temperature: float) -> NDArray[np.float32]:
+def level_sets(mean: NDArray[np.float32], k: int, temperature: float = 1.0, offset: float = 0.0,
+               ) -> NDArray[np.float32]:
     """
     Return K nested hypotheses, float32 [n, K, S, S] in 0 to 1, of mean masks [n, S, S] in 0 to 1.
 
     One step from pure noise gives E[M], the probability of each pixel, and no sample. Hypothesis
     i, the pixels above (i + 1/2) / K, is one of K masks whose mean is that probability again.
     The middle one comes first, so that Alg. 2's choice falls on it. Where no pixel is likelier
-    set than not, all are blank. `temperature` divides the logit of the probability before it is
-    compared with the levels; the middle hypothesis is that of any temperature.
+    set than not, all are blank. The probability is calibrated before it is compared with the
+    levels: its logit is divided by `temperature` and raised by `offset` (Platt 1999). What is
+    likelier set than not stays so, and with it the middle hypothesis.
     """
     level = (np.arange(k) + 0.5) / k
     level = level[np.argsort(np.abs(level - 0.5), kind='stable')]
-    odds = (level / (1 - level)) ** temperature  # a level's logit times T, not a pixel's by T
-    level = (odds / (1 + odds)).reshape(1, -1, 1, 1)
+    logit = temperature * (np.log(level / (1 - level)) - offset)  # the levels', not the pixels'
+    raw = 1 / (1 + np.exp(-logit))
+    raw = np.select([level < 0.5, level > 0.5], [raw.clip(max=0.5), raw.clip(min=0.5)], 0.5)
     likely = (mean > 0.5).any(axis=(1, 2)).reshape(-1, 1, 1, 1)
-    return (np.clip(mean[:, None] + (0.5 - level), 0, 1) * likely).astype(np.float32)
+    above = mean[:, None] + (0.5 - raw.reshape(1, -1, 1, 1))
+    return (np.clip(above, 0, 1) * likely).astype(np.float32)

@@ -82,7 +82,7 @@ class Network:
                 part.fold_norms()
         self.model.to(device, memory_format=torch.channels_last)
         self.mask_values = checkpoint.mask_values
-        self.temperature = checkpoint.temperature
+        self.temperature, self.offset = checkpoint.temperature, checkpoint.offset
         self.alpha_bar = SCHEDULES[checkpoint.schedule]()
         # Where noise is predicted, noise makes the hypotheses differ, not the view; and it has no
         # seams, as the paper's system has none.
@@ -141,7 +141,7 @@ class Frames:
                 masks *= sure_parts(mean, covered, seam, least)
         if self._expects:
             drawn = level_sets(drawn.mean(axis=1), self.settings.hypotheses,
-                               self.network.temperature)
+                               self.network.temperature, self.network.offset)
         return Answers(drawn, seams)
 
     def _seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],

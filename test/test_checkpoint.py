@@ -58,6 +58,8 @@ def test_truncated_and_altered_files_are_told_by_their_checksum(small_checkpoint
     ({'mask_values': 'half'}, "'mask_values' is missing or not a list"),
     ({'temperature': None}, "'temperature' is missing or not a float"),
     ({'temperature': 0.0}, "'temperature' must lie in 0.1 to 10"),
+    ({'offset': 11.0}, "'offset' must lie in -10 to 10"),
+    ({'offset': '0'}, "'offset' must lie in -10 to 10"),
     ({'mask_values': [1, 0]}, "'mask_values' must be two rising numbers"),
 ])
 def test_foreign_checkpoints_are_refused_by_name(small_checkpoint, changes, reason):

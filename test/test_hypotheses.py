@@ -22,8 +22,9 @@ def test_the_mean_of_the_hypotheses_is_the_probability(mean, k):
 
 @pytest.mark.parametrize('k', [1, 3, 9])
 @pytest.mark.parametrize('temperature', [0.5, 1.0, 2.0])
-def test_alg_2_chooses_the_likelier_than_not(mean, k, temperature):
-    for probability, hypotheses in zip(mean, level_sets(mean, k, temperature)):
+@pytest.mark.parametrize('offset', [-1.0, 0.0, 1.0])
+def test_alg_2_chooses_the_likelier_than_not(mean, k, temperature, offset):
+    for probability, hypotheses in zip(mean, level_sets(mean, k, temperature, offset)):
         chosen = representative(hypotheses > 0.5)
         assert np.array_equal(hypotheses[chosen] > 0.5, probability > 0.5)
 
@@ -33,6 +34,12 @@ def test_the_temperature_divides_the_logit(mean):
     at_limit = 1 / (1 + np.exp(-logit / 2))  # what 0.8 becomes at temperature 2
     hypotheses = level_sets(np.full((1, 2, 2), 0.8, np.float32), 99, 2.0)
     assert abs((hypotheses > 0.5).mean() - at_limit) <= 0.5 / 99 + 1e-6
+
+
+def test_the_offset_raises_the_logit(mean):
+    raised = 1 / (1 + np.exp(-(np.log(0.8 / 0.2) + 0.7)))
+    hypotheses = level_sets(np.full((1, 2, 2), 0.8, np.float32), 99, 1.0, 0.7)
+    assert abs((hypotheses > 0.5).mean() - raised) <= 0.5 / 99 + 1e-6
 
 
 def test_all_are_blank_where_a_blank_mask_is_the_likeliest(mean):

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
             **second.training,
             'averaged': [*before, {'with': first.label, 'share': given.share}]},
-            second.temperature)
+            second.temperature, second.offset)
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)
         return 2

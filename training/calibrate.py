@@ -1,22 +1,24 @@
 """
-Fit the temperature of weights, so that hypotheses are as often right as they say.
+Calibrate weights, so that hypotheses are as often right as they say.
 
     python -m training.calibrate runs/default/weights.safetensors --cutouts meshes.npz fruit.npz \
         --out calibrated.safetensors
 
 Scenes for validation are composed of what the training may see, under a seed of their own, and
-segmented at each temperature. The one with the least expected calibration error, where objects in
-front hide the truth, is stored with the weights. With `--bias` the logits are raised first, for
-weights that are too careful: which value finds most is to be seen on scenes for validation as well.
+segmented once. The temperature and the offset of the logits (Platt 1999) that then have the least
+expected calibration error, where objects in front hide the truth, are stored with the weights. With
+`--bias` the logits are raised first, for weights that are too careful: which value finds most is to
+be seen on scenes for validation as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 import sys
 import tempfile
 from typing import Any
 
+import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
@@ -28,10 +30,11 @@ from training.engine.protocols import read_protocol
 from training.engine.sources import sources_of
 from training.testsets import compose, SIDE
 
-TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
+TEMPERATURES = np.geomspace(0.3, 3, 101)
+OFFSETS = np.linspace(-1.5, 1.5, 101)
 SEED = 4242
 MAX_BIAS = 4.0  # of a logit: beyond, all is mask or nothing
-HYPOTHESES = 9  # enough for the mean of them to take many values
+HYPOTHESES = 64  # so that their mean takes many values
 
 
 def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], count: int,
@@ -47,17 +50,28 @@ def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], 
     return found
 
 
-def fitted(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str,
-           ) -> list[dict[str, Any]]:
-    """Return what each temperature gives: its value, ece, brier, ged; the least ECE first."""
-    rows = []
-    for temperature in TEMPERATURES:
-        segmenter = Segmenter(replace(checkpoint, temperature=temperature), device,
-                              Settings(hypotheses=HYPOTHESES))
-        result = evaluate(scenes, segmenter.segment)['hypotheses']
-        rows.append({'temperature': temperature,
-                     **{key: round(result[key], 4) for key in ('ece', 'brier', 'ged')}})
-    return sorted(rows, key=lambda row: row['ece'])
+def fitted(reliability: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """
+    Return the temperature and offset with the least expected calibration error.
+
+    reliability  bins of what was said, how often it was true, of how many pixels
+    """
+    said, true, pixels = (np.array([row[key] for row in reliability])
+                          for key in ('said', 'true', 'pixels'))
+    said = said.clip(0.001, 0.999)
+    logit = np.log(said / (1 - said)) / TEMPERATURES[:, None, None] + OFFSETS[:, None]
+    error = (pixels * np.abs(1 / (1 + np.exp(-logit)) - true)).sum(axis=-1)
+    best = np.unravel_index(error.argmin(), error.shape)
+    return round(float(TEMPERATURES[best[0]]), 3), round(float(OFFSETS[best[1]]), 3)
+
+
+def judged(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> dict[str, Any]:
+    """Return temperature, offset, ece, brier, ged of a checkpoint's hypotheses and reliability."""
+    segmenter = Segmenter(checkpoint, device, Settings(hypotheses=HYPOTHESES))
+    result = evaluate(scenes, segmenter.segment)['hypotheses']
+    return {'temperature': checkpoint.temperature, 'offset': checkpoint.offset,
+            **{key: round(result[key], 4) for key in ('ece', 'brier', 'ged')},
+            'reliability': result['reliability']}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,16 +98,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)
-            rows = fitted(checkpoint, scenes, given.device)
+            raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), scenes, given.device)
+            temperature, offset = fitted(raw.pop('reliability'))
+            after = judged(replace(checkpoint, temperature=temperature, offset=offset), scenes,
+                           given.device)
+            del after['reliability']
         save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
                         {**checkpoint.training, 'calibrated': {
                             'scenes': len(scenes), 'protocols': given.protocols,
-                            'bias': given.bias, 'rows': rows}},
-                        rows[0]['temperature'])
+                            'bias': given.bias, 'before': raw, 'after': after}},
+                        temperature, offset)
     except (ValueError, OSError) as error:
         print(f'calibrate: {error}', file=sys.stderr)
         return 2
-    for row in rows:
+    for row in (raw, after):
         print('  '.join(f'{key} {value}' for key, value in row.items()))
     return 0
 

@@ -1,30 +1,45 @@
-"""The temperature with the least calibration error is stored; nothing else changes."""
+"""What has the least calibration error is stored; nothing else changes."""
 
 import json
 
+import numpy as np
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
-from training import calibrate
-from training.calibrate import main
+from training.calibrate import fitted, main
 
 
-def test_the_best_temperature_is_stored_with_the_weights(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(calibrate, 'TEMPERATURES', (0.6, 5.0))
+def test_temperature_and_offset_undo_what_was_done_to_true_probabilities():
+    true = np.linspace(0.05, 0.95, 10)
+    said = 1 / (1 + np.exp(-1.5 * (np.log(true / (1 - true)) + 0.4)))  # too sure and too high
+    temperature, offset = fitted([{'said': s, 'true': t, 'pixels': 100}
+                                  for s, t in zip(said, true)])
+    assert temperature == pytest.approx(1.5, abs=0.05)
+    assert offset == pytest.approx(-0.4, abs=0.05)
+
+
+def test_bins_with_more_pixels_weigh_more():
+    bins = [{'said': 0.2, 'true': 0.2, 'pixels': 1}, {'said': 0.5, 'true': 0.7, 'pixels': 99},
+            {'said': 0.8, 'true': 0.8, 'pixels': 1}]
+    assert fitted(bins)[1] == pytest.approx(np.log(0.7 / 0.3), abs=0.05)
+
+
+def test_what_was_fitted_is_stored_with_the_weights_and_errs_less(tmp_path, capsys):
     out = tmp_path / 'calibrated.safetensors'
     assert main(['default', '--protocols', 'mixed', '--scenes', '8', '--device', 'cpu',
                  '--out', str(out)]) == 0
     before, after = load_checkpoint('default'), load_checkpoint(out)
-    rows = json.loads(out.with_suffix('.json').read_text())['training']['calibrated']['rows']
-    assert after.temperature == min(rows, key=lambda row: row['ece'])['temperature'] == 0.6
+    said = json.loads(out.with_suffix('.json').read_text())['training']['calibrated']
+    assert (after.temperature, after.offset) == \
+        (said['after']['temperature'], said['after']['offset'])
+    assert said['after']['ece'] <= said['before']['ece'] + 0.02
     assert 'ece' in capsys.readouterr().out
     for name, value in before.model.state_dict().items():
         assert torch.equal(value, after.model.state_dict()[name]), name
 
 
-def test_logits_are_raised_first_where_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibrate, 'TEMPERATURES', (1.0,))
+def test_logits_are_raised_first_where_asked(tmp_path):
     out = tmp_path / 'raised.safetensors'
     assert main(['default', '--protocols', 'mixed', '--scenes', '1', '--device', 'cpu',
                  '--bias', '0.25', '--out', str(out)]) == 0
