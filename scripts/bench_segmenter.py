@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training.paper.config import read_preset
 from training.paper.experiments.cost import ancestral_gmac, every_layer
 
-SIDES = (64, 192, 256)  # of the image, pixels; the masks have half of it, the shipped one is 192
+SIDES = (64, 224, 256)  # of the image, pixels; the masks have half of it, the shipped one is 224
 LAYERS, HYPOTHESES, CAMERAS, WARM = 5, 3, 8, 3
 ROUNDS = {'cpu': 20, 'cuda': 300}
 MATRIX = 2048

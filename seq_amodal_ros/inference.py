@@ -1,8 +1,8 @@
 """
 What Alg. 2 asks of a network: the hypotheses of a layer, of images that were encoded once.
 
-    frames = Frames(network, images, (96, 96), settings)
-    frames.answers([0], cumulative).hypotheses      # float32 [1, K, 96, 96]
+    frames = Frames(network, images, (112, 112), settings)
+    frames.answers([0], cumulative).hypotheses      # float32 [1, K, 112, 112]
 """
 
 from collections.abc import Sequence

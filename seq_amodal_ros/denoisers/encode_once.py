@@ -34,8 +34,8 @@ class EncodeOnceConfig:
     def __post_init__(self) -> None:
         """Raise ValueError, naming the setting, for sizes that no such network has."""
         object.__setattr__(self, 'widths', tuple(self.widths))
-        if self.patch != 2 or self.mask_size % 32 or not 32 <= self.mask_size <= 1024:
-            raise ValueError('mask_size must be a multiple of 32 in 32 to 1024 and patch 2, got '
+        if self.patch != 2 or self.mask_size % 16 or not 32 <= self.mask_size <= 1024:
+            raise ValueError('mask_size must be a multiple of 16 in 32 to 1024 and patch 2, got '
                              f'mask_size={self.mask_size}, patch={self.patch}')
         if len(self.widths) != 3 or any(w % 16 or not 16 <= w <= 1024 for w in self.widths):
             raise ValueError(f'widths must be three multiples of 16 up to 1024, got {self.widths}')
