@@ -37,7 +37,7 @@ class Settings:
     max_layers  N_max of Alg. 2
     min_area    Area_min of Alg. 2, pixels of a 64 x 64 image, whatever the size of the masks
     mask_size   side of the masks that the network works on, or of a square as large, 32 to 512;
-                the image has twice that; 0: what it is trained for. Time grows with its square
+                the image has twice that; 0: the weights' own. Time grows with its square
     seed        of the noise; equal seeds give equal answers for equal images
     """
 

@@ -5,10 +5,11 @@ Calibrate weights, so that hypotheses are as often right as they say.
         --out calibrated.safetensors
 
 Scenes for validation are composed of what the training may see, under a seed of their own, and
-segmented once. The temperature and the offset of the logits (Platt 1999) that then have the least
-expected calibration error, where objects in front hide the truth, are stored with the weights. With
-`--bias` the logits are raised first, for weights that are too careful: which value finds most is to
-be seen on scenes for validation as well.
+segmented. The temperature and the offset of the logits (Platt 1999) that then have the least expected
+calibration error, where objects in front hide the truth, are stored with the weights; what they give
+is printed beside. With `--bias` the logits are raised first, for weights that are too careful, and
+with `--mask-size` they are to be asked for finer or coarser masks than they were trained on: which
+values find most is to be seen on scenes for validation as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit'])
     parser.add_argument('--scenes', type=int, default=100, help='of each protocol')
     parser.add_argument('--bias', type=float, default=0.0, help='added to the logits of masks')
+    parser.add_argument('--mask-size', type=int, help='of the weights from now on; default: theirs')
     add_device(parser)
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
@@ -95,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not abs(given.bias) <= MAX_BIAS:
             raise ValueError(f'--bias must lie in {-MAX_BIAS} to {MAX_BIAS}, got {given.bias}')
         checkpoint.model.raise_logits(given.bias)
+        if given.mask_size is not None:
+            checkpoint.model.config = replace(checkpoint.model.config, mask_size=given.mask_size)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)

@@ -103,14 +103,14 @@ class EncodeOnceDenoiser(nn.Module):
 
     @property
     def mask_size(self) -> int:
-        """Side of the square masks that it is trained on, pixels."""
+        """Side of the square masks that it is asked for, pixels."""
         return self.config.mask_size
 
     def working_shape(self, height: int, width: int, mask_size: int = 0) -> tuple[int, int]:
         """
         Return height and width of the masks of an image of that size.
 
-        The area is about that of a square of `mask_size`, or of the size that it is trained on if
+        The area is about that of a square of `mask_size`, or of its own `mask_size` if
         that is 0; the aspect is about the image's (at most 1 to 4): no pixel is padding. The image
         is `image_scale` times that, a multiple of the encoder's stride.
         """

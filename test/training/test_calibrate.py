@@ -39,13 +39,14 @@ def test_what_was_fitted_is_stored_with_the_weights_and_errs_less(tmp_path, caps
         assert torch.equal(value, after.model.state_dict()[name]), name
 
 
-def test_logits_are_raised_first_where_asked(tmp_path):
+def test_logits_are_raised_and_the_size_set_first_where_asked(tmp_path):
     out = tmp_path / 'raised.safetensors'
     assert main(['default', '--protocols', 'mixed', '--scenes', '1', '--device', 'cpu',
-                 '--bias', '0.25', '--out', str(out)]) == 0
+                 '--bias', '0.25', '--mask-size', '64', '--out', str(out)]) == 0
     before, after = load_checkpoint('default'), load_checkpoint(out)
     assert torch.allclose(after.model.head[-1].bias, before.model.head[-1].bias + 0.25)
     assert after.training['calibrated']['bias'] == 0.25
+    assert after.model.mask_size == 64
 
 
 def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
@@ -59,6 +60,7 @@ def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize('more, reason', [(['--scenes', '0'], '--scenes 0: it counts from 1'),
                                           (['--bias', 'nan'], '--bias must lie in -4.0 to 4.0'),
+                                          (['--mask-size', '100'], 'a multiple of 16'),
                                           (['--protocols', 'fruit'], 'no cutout of class Apple')])
 def test_what_gives_no_scenes_is_named(tmp_path, capsys, more, reason):
     assert main(['default', *more, '--out', str(tmp_path / 'calibrated.safetensors')]) == 2
