@@ -5,11 +5,11 @@ Calibrate weights, so that hypotheses are as often right as they say.
         --out calibrated.safetensors
 
 Scenes for validation are composed of what the training may see, under a seed of their own, and
-segmented. The temperature and the offset of the logits (Platt 1999) that then have the least expected
-calibration error, where objects in front hide the truth, are stored with the weights; what they give
-is printed beside. With `--bias` the logits are raised first, for weights that are too careful, and
-with `--mask-size` they are to be asked for finer or coarser masks than they were trained on: which
-values find most is to be seen on scenes for validation as well.
+segmented. The temperature and the offset of the logits (Platt 1999) that then have the least
+expected calibration error, where objects in front hide the truth, are stored with the weights; what
+they give is printed beside. With `--bias` the logits are raised first, for weights that are too
+careful, and with `--mask-size` they are to be asked for finer or coarser masks than they were
+trained on: which values find most is to be seen on scenes for validation as well.
 """
 
 from collections.abc import Mapping, Sequence
