@@ -20,7 +20,8 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     """
     Move the second's weights towards the first's, in place, until `share` of them is its own.
 
-    Raises ValueError for a share out of 0 to 1 and for networks or noise that differ.
+    It keeps the second's mask_size, which no weight depends on. Raises ValueError for a share out of
+    0 to 1 and for networks or noise that differ.
     """
     if not 0 <= share <= 1:
         raise ValueError(f'--share must lie in 0 to 1, got {share}')
@@ -28,7 +29,9 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
         if getattr(first, name) != getattr(second, name):
             raise ValueError(f'{first.label} and {second.label} differ in {name}: their weights '
                              'cannot be averaged')
-    if first.model.config_dict() != second.model.config_dict():
+    mine, other = ({**checkpoint.model.config_dict(), 'mask_size': None}
+                   for checkpoint in (first, second))
+    if mine != other:
         raise ValueError(f'{first.label} and {second.label} differ in their sizes: their weights '
                          'cannot be averaged')
     for old, new in zip(first.model.state_dict().values(), second.model.state_dict().values()):

@@ -7,11 +7,10 @@ import torch
 from training.average import main
 
 
-def saved(path, seed, width=16):
+def saved(path, seed, width=16, mask_size=32):
     """Write an untrained checkpoint; return its path."""
     torch.manual_seed(seed)
-    model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size=32, widths=(width, 16, 16),
-                                                time_width=16))
+    model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size, widths=(width, 16, 16), time_width=16))
     save_checkpoint(path, model, 'cosine', (-0.5, 0.5), {'steps': seed})
     return path
 
@@ -25,6 +24,14 @@ def test_the_average_lies_where_the_share_says(tmp_path):
     expected = 0.25 * first.model.state_dict()[name] + 0.75 * second.model.state_dict()[name]
     assert torch.allclose(both.model.state_dict()[name], expected, atol=1e-4)  # kept in float16
     assert both.training == {'steps': 2, 'averaged': [{'with': first.label, 'share': 0.75}]}
+
+
+def test_the_second_says_how_fine_the_masks_are(tmp_path):
+    fine = saved(tmp_path / 'fine.safetensors', 1, mask_size=64)
+    coarse = saved(tmp_path / 'coarse.safetensors', 2, mask_size=32)
+    out = tmp_path / 'both.safetensors'
+    assert main([str(fine), str(coarse), '--out', str(out)]) == 0
+    assert load_checkpoint(out).model.mask_size == 32
 
 
 @pytest.mark.parametrize('width, share, reason', [(32, '0.5', 'differ in their sizes'),
