@@ -30,4 +30,4 @@ def test_statistics_count_what_is_there():
 
 def test_an_unknown_protocol_is_said(tmp_path, capsys):
     assert main(['--protocol', 'nothing', '--out', str(tmp_path)]) == 2
-    assert 'take one of bin, close, fruit, mixed, tools' in capsys.readouterr().err
+    assert 'take one of bin, close, flat, fruit, mixed, stacks, tools' in capsys.readouterr().err
