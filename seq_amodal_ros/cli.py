@@ -40,11 +40,12 @@ def predict(given: argparse.Namespace) -> None:
         sheet = given.out / f'{path.stem}.layers.png'
         Image.fromarray(overview(image, scene)).save(sheet)
         scenes[str(path.resolve())] = scene
-        order = ', '.join(f'{o.id} (layer {o.layer})' for o in pick_order(scene)) or 'nothing'
+        order = ', '.join(f'{item.id} (layer {item.layer}, score {item.score:.2f})'
+                          for item in pick_order(scene)) or 'nothing'
         print(f'{path}: pick {order}; see {sheet}')
     annotations = given.out / 'annotations.json'
     amodal_coco.write_amodal_coco(annotations, scenes)
-    print(f'masks, layers and occluders: {annotations}')
+    print(f'masks, layers, occluders and scores: {annotations}')
 
 
 def evaluate_data(given: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@ Amodal COCO: COCO's layout with visible masks, occluders and layers.
 
     images       id, file_name (relative to the JSON), height, width
     annotations  id, image_id, segmentation (amodal mask: RLE or polygons); optional: occluded_by
-                 (ids of direct occluders, Eq. 1's S_i) and layer (Eq. 2)
+                 (ids of direct occluders, Eq. 1's S_i) and layer (Eq. 2); written beside: score,
+                 0 to 1, as in COCO's results; 1 in a truth
 
 Layers that are not given follow from occluded_by by Eq. 2.
 """
@@ -174,8 +175,9 @@ def _numbered(scenes: Mapping[str, LayeredScene]) -> Iterator[tuple[dict, list[d
     for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
         yield ({'id': image_id, 'file_name': file_name, 'height': scene.height,
                 'width': scene.width},
-               [annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item),
-                              item.layer, item.box, [first + i for i in item.occluders])
+               [{**annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item),
+                                 item.layer, item.box, [first + i for i in item.occluders]),
+                 'score': round(item.score, 4)}
                 for item in scene.objects])
         first += len(scene.objects)
 

@@ -25,7 +25,8 @@ def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rg
     """
     Return the image with its objects' amodal masks, of one layer or, front on top, of all.
 
-    Hidden parts are outlined but not filled when all layers are drawn.
+    A layer's objects bear id and score. Hidden parts are outlined but not filled when all layers
+    are drawn.
     """
     canvas = (image * 0.45).astype(np.uint8) if layer else image.copy()
     chosen = [item for item in scene.objects if layer in (None, item.layer)]
@@ -36,7 +37,8 @@ def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rg
         _outline(canvas, item.mask, colour(item.id))
     for item in chosen:
         anchor = scene.visible_mask(item)
-        _label(canvas, str(item.id), anchor if anchor.any() else item.mask)
+        text = f'{item.id}: {item.score:.2f}' if layer else f'{item.id}'
+        _label(canvas, text, anchor if anchor.any() else item.mask)
     return canvas
 
 
@@ -120,12 +122,13 @@ def _outline(canvas: Rgb, mask: Mask, tone: tuple[int, int, int]) -> None:
 
 
 def _label(canvas: Rgb, text: str, mask: Mask) -> None:
-    """Write `text` at the pixel deepest inside the mask."""
+    """Write `text` at the pixel deepest inside the mask, or as near as the canvas lets it."""
     distance = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
     y, x = np.unravel_index(np.argmax(distance), distance.shape)
     size = max(0.45, max(canvas.shape) / 700)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    place = (int(x - 1 - width / 2), int(y - 1 + height / 2))
+    left = min(max(0, int(x - 1 - width / 2)), max(0, canvas.shape[1] - width))
+    place = (left, int(y - 1 + height / 2))
     for tone, thickness in ((_INK, 3), (_PAPER, 1)):
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, tone, thickness,
                     cv2.LINE_AA)

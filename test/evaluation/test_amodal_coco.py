@@ -42,6 +42,14 @@ def test_masks_and_layers_come_back(dataset):
     assert sample.masks[0, 1:5, 1:5].all()
 
 
+def test_scores_are_written_as_in_the_results_of_coco(tmp_path):
+    mask = np.eye(4, dtype=bool)
+    path = tmp_path / 'annotations.json'
+    write_amodal_coco(path, {'a.png': LayeredScene(4, 4, (
+        AmodalObject(1, 1, mask, mask[None], 0.625),))})
+    assert [a['score'] for a in json.loads(path.read_text())['annotations']] == [0.625]
+
+
 def test_layers_follow_from_the_occluders_where_they_are_missing(dataset):
     edit(dataset, lambda c: [a.pop('layer') for a in c['annotations']])
     assert next(samples(dataset)).layers.tolist() == [1, 2]
