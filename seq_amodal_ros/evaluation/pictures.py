@@ -37,7 +37,7 @@ def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rg
         _outline(canvas, item.mask, colour(item.id))
     for item in chosen:
         anchor = scene.visible_mask(item)
-        text = f'{item.id}: {item.score:.2f}' if layer else f'{item.id}'
+        text = [str(item.id)] + ([f'{item.score:.2f}'] if layer else [])
         _label(canvas, text, anchor if anchor.any() else item.mask)
     return canvas
 
@@ -121,14 +121,17 @@ def _outline(canvas: Rgb, mask: Mask, tone: tuple[int, int, int]) -> None:
     cv2.drawContours(canvas, contours, -1, tone, thickness, cv2.LINE_AA)
 
 
-def _label(canvas: Rgb, text: str, mask: Mask) -> None:
-    """Write `text` at the pixel deepest inside the mask, or as near as the canvas lets it."""
+def _label(canvas: Rgb, lines: Sequence[str], mask: Mask) -> None:
+    """Write lines around the pixel deepest inside the mask, or as near as the canvas lets them."""
     distance = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
     y, x = np.unravel_index(np.argmax(distance), distance.shape)
-    size = max(0.45, max(canvas.shape) / 700)
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    left = min(max(0, int(x - 1 - width / 2)), max(0, canvas.shape[1] - width))
-    place = (left, int(y - 1 + height / 2))
-    for tone, thickness in ((_INK, 3), (_PAPER, 1)):
-        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, tone, thickness,
-                    cv2.LINE_AA)
+    size = max(0.45, max(canvas.shape) / 700) / len(lines) ** 0.5
+    sizes = [cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0] for line in lines]
+    pitch = round(1.5 * sizes[0][1])
+    first = int(y - 1 + sizes[0][1] / 2 - pitch * (len(lines) - 1) / 2)
+    first = min(first, canvas.shape[0] - 2 - pitch * (len(lines) - 1))
+    for row, (line, (width, _)) in enumerate(zip(lines, sizes)):
+        left = min(max(0, int(x - 1 - width / 2)), max(0, canvas.shape[1] - width))
+        for tone, thickness in ((_INK, 3), (_PAPER, 1)):
+            cv2.putText(canvas, line, (left, first + row * pitch), cv2.FONT_HERSHEY_SIMPLEX, size,
+                        tone, thickness, cv2.LINE_AA)

@@ -1,5 +1,7 @@
 """Pictures show every layer and hypothesis, whatever the scene."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.pictures import draw_layers, draw_uncertainty, overview
@@ -28,6 +30,14 @@ def test_only_objects_are_painted(image, scene):
     painted = (draw_layers(image, scene) != image).any(axis=2)
     assert painted[10, 10] and painted[45, 55]
     assert not painted[55:].any()
+
+
+def test_a_layer_alone_shows_how_sure_its_objects_are(image, scene):
+    front, back = scene.objects
+    surer = replace(scene, objects=(replace(front, score=0.9), back))
+    assert (draw_layers(image, scene) == draw_layers(image, surer)).all()
+    assert (draw_layers(image, scene, 1) != draw_layers(image, surer, 1)).any()
+    assert (draw_layers(image, scene, 2) == draw_layers(image, surer, 2)).all()
 
 
 def test_uncertainty_is_where_hypotheses_disagree(image, scene):
