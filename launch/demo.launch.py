@@ -36,7 +36,8 @@ def generate_launch_description() -> LaunchDescription:
         Node(package='seq_amodal_ros', executable='image_player', output='screen',
              remappings=[('image', TOPIC), ('image/compressed', f'{TOPIC}/compressed')],
              parameters=[{'folders': ParameterValue(LaunchConfiguration('folders'),
-                                                    value_type=list[str]), 'rate': 1.0}]),
+                                                    value_type=list[str]),
+                          'rate': 1.0, 'listeners': 2}]),  # the node and the picker
         Node(package='seq_amodal_ros', executable='top_layer_picker', output='screen',
              remappings=[('image', TOPIC), ('masks', '/perception/masks')],
              parameters=[{'pictures': LaunchConfiguration('pictures'),

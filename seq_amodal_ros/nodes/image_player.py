@@ -8,7 +8,7 @@ Publishes  image (sensor_msgs/Image rgb8) and image/compressed (sensor_msgs/Comp
 from pathlib import Path
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -32,7 +32,7 @@ def pictures_in(folders: list[str]) -> list[Path]:
 
 
 class ImagePlayer(Node):
-    """Plays pictures at a fixed rate once somebody listens."""
+    """Plays pictures at a fixed rate while enough subscribers listen."""
 
     def __init__(self, **options: Any) -> None:
         """Read the list of pictures; raises ValueError if there are none."""
@@ -42,6 +42,9 @@ class ImagePlayer(Node):
         self.declare_parameter('rate', 1.0, ParameterDescriptor(
             description='pictures a second, Hz', floating_point_range=[
                 FloatingPointRange(from_value=0.01, to_value=1000.0)]))
+        self.declare_parameter('listeners', 1, ParameterDescriptor(
+            description='subscribers to wait for, so that all see the first picture',
+            integer_range=[IntegerRange(from_value=1, to_value=100)]))
         self.declare_parameter('frame_id', 'camera_optical_frame', ParameterDescriptor(
             description='frame of the camera, z forward (REP 103)'))
         self._pictures = pictures_in(self.get_parameter('folders').value)
@@ -55,7 +58,7 @@ class ImagePlayer(Node):
     def _play(self) -> None:
         raw = self._raw.get_subscription_count()
         compressed = self._compressed.get_subscription_count()
-        if not raw and not compressed:
+        if raw + compressed < self.get_parameter('listeners').value:
             return
         path = self._pictures[self._next % len(self._pictures)]
         self._next += 1

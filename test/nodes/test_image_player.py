@@ -24,6 +24,21 @@ def test_pictures_come_in_turn_with_stamps_and_frame(graph, peer, composed, wait
     assert any((compressed == picture).all() for picture in known)
 
 
+def test_the_first_picture_waits_for_as_many_listeners_as_are_wanted(graph, peer, composed,
+                                                                      wait_until):
+    folder = composed / 'images'
+    peer.listen(Image, 'image', best_effort=True)
+    graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(folder)]),
+                                           Parameter('rate', value=20.0),
+                                           Parameter('listeners', value=2)]))
+    assert wait_until(lambda: peer.count_publishers('image'))
+    assert not wait_until(lambda: peer.heard['image'], seconds=0.5)
+    peer.listen(CompressedImage, 'image/compressed', best_effort=True)
+    assert wait_until(lambda: peer.heard['image'] and peer.heard['image/compressed'])
+    first = load_image(sorted(folder.iterdir())[0])
+    assert (decode_image(peer.heard['image'][0]) == first).all()
+
+
 def test_a_folder_without_pictures_is_named(tmp_path):
     with pytest.raises(ValueError, match=f'{tmp_path.name}.*no .jpg'):
         pictures_in([str(tmp_path)])
