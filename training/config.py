@@ -10,6 +10,7 @@ DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative')
+WEIGHTS = ('visible_weight', 'overlap_weight')
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class TrainConfig:
     from_noise: float
     self_conditioning: float
     own_cumulative: float
+    visible_weight: float
+    overlap_weight: float
     seed: int
     held_classes: tuple[str, ...]
     held_varieties: tuple[str, ...]
@@ -44,6 +47,9 @@ class TrainConfig:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
+        for name in WEIGHTS:
+            if getattr(self, name) < 0:
+                raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')
 
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:

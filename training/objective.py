@@ -9,6 +9,7 @@ from training.config import TrainConfig
 from training.engine.scenes import Scenes
 
 OWN_LAYERS = 3
+SLACK = 0.005  # share of the picture that two masks may differ by and still overlap well
 
 
 def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
@@ -16,7 +17,7 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     """
     Return Alg. 1's losses over every layer of every scene and the blank step behind them.
 
-    Sigmoid cross-entropy of the clean mask instead of the paper's eps-MSE. A share of the samples
+    Of the clean mask instead of the paper's eps-MSE: see mask_loss. A share of the samples
     is pure noise, where sampling starts, and at one step ends; of the others' times late ones are
     drawn more often. A share of the cumulative masks grew by the model's own next layer, and that
     share of these by one more, up to OWN_LAYERS, as at inference; their target is the one that
@@ -55,12 +56,37 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
                                   previous[conditioned])
             previous[conditioned] = logit.float().sigmoid() * 2 - 1
     logit = model.denoise(pyramid, covered, x_t, t, previous).float()
-    losses = {'masks': functional.binary_cross_entropy_with_logits(logit, target)}
+    seams, inside = scenes.seams(scene, covered)
+    losses = {'masks': mask_loss(logit, target, inside * (1 - covered), config)}
     if 'seams' in config.learns:
-        seams, inside = scenes.seams(scene, covered)
         guess = model.seams(pyramid, covered, logit.detach().sigmoid()).float()
         losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams, inside)
     return {name: losses[name] for name in config.learns}
+
+
+def mask_loss(logit: Tensor, target: Tensor, visible: Tensor, config: TrainConfig) -> Tensor:
+    """
+    Return the mean loss of masks, logits and truths [n, 1, S, S].
+
+    Sigmoid cross-entropy, which counts more where objects that are open yet are `visible`, 0 or 1
+    [n, 1, S, S]: what a layer claims there wrongly is lost to the layer that it belongs to. Beside
+    it what the overlap lacks, which counts a small deep layer as much as a large one.
+    """
+    weight = 1 + config.visible_weight * visible
+    entropy = functional.binary_cross_entropy_with_logits(logit, target, weight)
+    return entropy + config.overlap_weight * (1 - soft_iou(logit.sigmoid(), target)).mean()
+
+
+def soft_iou(probability: Tensor, target: Tensor) -> Tensor:
+    """
+    Return intersection over union of masks [n, 1, S, S] in 0 to 1, [n]; of two blank ones 1.
+
+    Both areas count SLACK of the picture more, so that blanks have a slope too.
+    """
+    both = (probability * target).sum(dim=(1, 2, 3))
+    union = (probability + target).sum(dim=(1, 2, 3)) - both
+    slack = SLACK * target[0].numel()
+    return (both + slack) / (union + slack)
 
 
 @torch.no_grad()

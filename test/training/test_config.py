@@ -30,3 +30,9 @@ def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
 def test_shares_lie_in_0_to_1(name):
     with pytest.raises(ValueError, match=f'{name} must lie in 0 to 1, got 1.5'):
         replace(read_config(), **{name: 1.5})
+
+
+@pytest.mark.parametrize('name', ['visible_weight', 'overlap_weight'])
+def test_weights_of_losses_are_not_negative(name):
+    with pytest.raises(ValueError, match=f'{name} must not be negative, got -1'):
+        replace(read_config(), **{name: -1})

@@ -2,13 +2,50 @@
 
 from dataclasses import replace
 
+import pytest
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 import torch
 from training import objective
 from training.config import read_config
 from training.feed import Feed
-from training.objective import layer_losses
+from training.objective import layer_losses, mask_loss, SLACK, soft_iou
+
+SIDE = 20
+
+
+def strip(columns: int) -> torch.Tensor:
+    """Return a mask float [1, 1, SIDE, SIDE] whose first columns are set."""
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., :columns] = 1
+    return mask
+
+
+def test_soft_overlap_is_intersection_over_union_with_a_little_slack():
+    slack = SLACK * SIDE ** 2
+    for guess, true in ((strip(5), strip(5)), (strip(0), strip(0))):
+        assert soft_iou(guess, true).item() == 1
+    assert soft_iou(strip(4), strip(6)).item() == pytest.approx((80 + slack) / (120 + slack))
+    assert soft_iou(0.5 * strip(4), strip(4)).item() == pytest.approx((40 + slack) / (80 + slack))
+    assert soft_iou(strip(1), strip(0)).item() == pytest.approx(slack / (20 + slack))
+
+
+def test_a_mistake_where_an_object_is_yet_to_be_found_counts_more(config):
+    given = replace(read_config(config), visible_weight=3.0, overlap_weight=0.0)
+    guess, blank = torch.where(strip(5) > 0, 4.0, -20.0), strip(0)
+    seen = mask_loss(guess, blank, strip(5), given)
+    unseen = mask_loss(guess, blank, 1 - strip(5), given)
+    assert seen.item() == pytest.approx(4 * unseen.item(), rel=1e-3)
+
+
+def test_what_the_overlap_lacks_counts_a_small_layer_as_much_as_a_large_one(config):
+    given = replace(read_config(config), visible_weight=0.0, overlap_weight=1.0)
+    entropy_alone = replace(given, overlap_weight=0.0)
+    blank = torch.full((1, 1, SIDE, SIDE), -20.0)
+    small, large = (mask_loss(blank, strip(columns), strip(0), given).item()
+                    - mask_loss(blank, strip(columns), strip(0), entropy_alone).item()
+                    for columns in (4, 16))
+    assert 0.9 < small / large < 1
 
 
 def test_a_share_of_the_samples_is_noise_alone_and_knows_no_estimate(config, monkeypatch):
