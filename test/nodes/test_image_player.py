@@ -24,8 +24,7 @@ def test_pictures_come_in_turn_with_stamps_and_frame(graph, peer, composed, wait
     assert any((compressed == picture).all() for picture in known)
 
 
-def test_the_first_picture_waits_for_as_many_listeners_as_are_wanted(graph, peer, composed,
-                                                                      wait_until):
+def test_the_first_picture_waits_for_enough_listeners(graph, peer, composed, wait_until):
     folder = composed / 'images'
     peer.listen(Image, 'image', best_effort=True)
     graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(folder)]),
