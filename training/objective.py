@@ -17,12 +17,12 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     """
     Return Alg. 1's losses over every layer of every scene and the blank step behind them.
 
-    Of the clean mask instead of the paper's eps-MSE: see mask_loss. A share of the samples
-    is pure noise, where sampling starts, and at one step ends; of the others' times late ones are
-    drawn more often. A share of the cumulative masks grew by the model's own next layer, and that
-    share of these by one more, up to OWN_LAYERS, as at inference; their target is the one that
-    belongs to them. Seams are learnt on the estimate of the mask, inside of the
-    objects alone. Only what config.learns names is returned.
+    The masks' loss is of the clean mask, the paper's of the noise: see mask_loss. A share of the
+    samples is pure noise, where sampling starts, and at one step ends; of the others' times late
+    ones are drawn more often. A share of the cumulative masks grew by the model's own next layer,
+    and that share of these by one more, up to OWN_LAYERS, as at inference; their target is the one
+    that belongs to them. Seams are learnt on the estimate of the mask, inside of the objects
+    alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
