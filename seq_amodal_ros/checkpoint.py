@@ -20,6 +20,7 @@ from torch import nn, Tensor
 
 WEIGHTS = Path(__file__).with_name('weights')
 DEFAULT = 'default'
+MAX_REASON = 200  # characters; torch lists every weight that does not fit
 MAX_BYTES = 1 << 30
 
 
@@ -86,7 +87,7 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
         model = denoisers.build(meta['architecture'], meta['config'])
         _fill(model, load(data))
     except (ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+        reason = ' '.join(str(error).split())[:MAX_REASON]
         raise CheckpointError(f'{path}: does not fit this version ({reason}); update the package '
                               'or take weights made for it') from error
     return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],

@@ -10,7 +10,7 @@ DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative')
-WEIGHTS = ('visible_weight', 'overlap_weight')
+LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TrainConfig:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
-        for name in WEIGHTS:
+        for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:
                 raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')
 

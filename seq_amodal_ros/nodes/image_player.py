@@ -32,7 +32,7 @@ def pictures_in(folders: list[str]) -> list[Path]:
 
 
 class ImagePlayer(Node):
-    """Plays pictures at a fixed rate while enough subscribers listen."""
+    """Plays pictures at a fixed rate while enough subscriptions listen."""
 
     def __init__(self, **options: Any) -> None:
         """Read the list of pictures; raises ValueError if there are none."""
@@ -43,7 +43,7 @@ class ImagePlayer(Node):
             description='pictures a second, Hz', floating_point_range=[
                 FloatingPointRange(from_value=0.01, to_value=1000.0)]))
         self.declare_parameter('listeners', 1, ParameterDescriptor(
-            description='subscribers to wait for, so that all see the first picture',
+            description='subscriptions to wait for, so that all see the first picture',
             integer_range=[IntegerRange(from_value=1, to_value=100)]))
         self.declare_parameter('frame_id', 'camera_optical_frame', ParameterDescriptor(
             description='frame of the camera, z forward (REP 103)'))

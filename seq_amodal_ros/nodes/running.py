@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import signal
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 
 
@@ -15,6 +16,7 @@ def ros() -> Iterator[None]:
 
     Python's own KeyboardInterrupt would come at any point, such as between a thread's making and
     its start. So it is switched off, and what a context that is gone makes fail is the end.
+    A parameter that a node cannot be started with ends it too, in one line and with status 1.
     """
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: None)  # rclpy.init adds the shutdown
@@ -22,6 +24,8 @@ def ros() -> Iterator[None]:
     rclpy.get_global_executor()  # which spinning uses: made too late, it complains when it goes
     try:
         yield
+    except ParameterException as error:
+        raise SystemExit(f'cannot start: {error}') from error
     except Exception as error:
         if rclpy.ok() and not isinstance(error, ExternalShutdownException):
             raise

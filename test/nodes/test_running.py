@@ -5,8 +5,10 @@ import os
 import signal
 
 import pytest
+from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from seq_amodal_ros.nodes.running import ros
 
 
@@ -44,6 +46,16 @@ def test_what_fails_because_the_context_is_gone_is_the_end():
     with ros():
         rclpy.shutdown()
         rclpy.create_node('too_late')
+
+
+@pytest.mark.parametrize('value', [11, 'many'])
+def test_a_parameter_that_cannot_be_is_named_in_one_line(value):
+    with pytest.raises(SystemExit, match=f"cannot start: .*{value}.*share") as ended, ros():
+        node = rclpy.create_node('some_node', parameter_overrides=[Parameter('share', value=value)])
+        node.declare_parameter('share', 1, ParameterDescriptor(
+            integer_range=[IntegerRange(from_value=1, to_value=10)]))
+    assert len(str(ended.value).splitlines()) == 1
+    assert not rclpy.ok()
 
 
 def test_a_fault_is_raised_and_the_context_goes():
