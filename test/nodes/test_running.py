@@ -50,8 +50,9 @@ def test_what_fails_because_the_context_is_gone_is_the_end():
 
 @pytest.mark.parametrize('value', [11, 'many'])
 def test_a_parameter_that_cannot_be_is_named_in_one_line(value):
-    with pytest.raises(SystemExit, match=f"cannot start: .*{value}.*share") as ended, ros():
-        node = rclpy.create_node('some_node', parameter_overrides=[Parameter('share', value=value)])
+    with pytest.raises(SystemExit, match=f'cannot start: .*{value}.*share') as ended, ros():
+        given = [Parameter('share', value=value)]
+        node = rclpy.create_node('some_node', parameter_overrides=given)
         node.declare_parameter('share', 1, ParameterDescriptor(
             integer_range=[IntegerRange(from_value=1, to_value=10)]))
     assert len(str(ended.value).splitlines()) == 1
