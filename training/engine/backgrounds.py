@@ -1,5 +1,5 @@
 """
-Backgrounds: what objects lie on, from a plain table to a bin with side walls, a batch at a time.
+Backgrounds: what objects lie on, from a plain table to bins and rooms, a batch at a time.
 
 Everything is drawn on the device of the random that all chance comes from.
 """
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from training.engine.randomness import SceneRandom
+from training.engine.rooms import room
 from training.engine.textures import (
     blended,
     by_kind,
@@ -27,7 +28,7 @@ from training.engine.textures import (
     uniform,
 )
 
-PHOTOGRAPH = 'photograph'
+PHOTOGRAPH, ROOM = 'photograph', 'room'
 
 
 def backgrounds(side: int, random: SceneRandom,
@@ -36,7 +37,8 @@ def backgrounds(side: int, random: SceneRandom,
     """
     Return backgrounds of random kind and light, float [B, 3, side, side] in 0 to 1.
 
-    kind_weights  how often each of KINDS comes, in any scale; None or empty: all equally often
+    kind_weights  how often each of KINDS comes, in any scale; None or empty: all equally often,
+                  but no 'room', since the fixed test sets are older
     photographs   uint8 [n, 3, h, w] on the draws' device, of which crops are used as the
                   kind 'photograph'; None: that kind is left out
 
@@ -49,7 +51,8 @@ def backgrounds(side: int, random: SceneRandom,
             raise ValueError(f'photographs must be uint8 [n, 3, h, w], got {photographs.dtype} '
                              f'{list(photographs.shape)}')
         drawers[PHOTOGRAPH] = partial(_crops, photographs)
-    weights = dict(kind_weights) if kind_weights else dict.fromkeys(drawers, 1.0)
+    weights = dict(kind_weights) if kind_weights else \
+        {name: 1.0 for name in drawers if name != ROOM}
     if unknown := sorted(set(weights) - set(drawers)):
         raise ValueError(f'no such kind of background: {", ".join(unknown)}; there are '
                          f'{", ".join(drawers)}')
@@ -187,4 +190,5 @@ def _crops(photographs: Tensor, count: int, side: int, random: SceneRandom) -> T
 
 KINDS: dict[str, Drawer] = {
     'table': _table, 'gradient': _gradient, 'noise': _noise, 'planks': _planks, 'tiles': _tiles,
-    'fabric': _fabric, 'bin': _bin}
+    'fabric': _fabric, 'bin': _bin,
+    ROOM: room([_table, _gradient, _noise, _planks, _tiles, _fabric])}
