@@ -59,7 +59,7 @@ class PaperRun:
         Raises ValueError, naming folder and settings, if it was begun with others.
         """
         torch.manual_seed(config.seed)
-        self.folder, self.config, self.layer = folder, config, layer
+        self.folder, self.config, self.layer, self.seconds = folder, config, layer, 0.0
         self.processes, self.state = processes, folder / 'state.pt'
         model = ConcatUNet(config.network()).to(processes.device)
         self.learner = Learner(model, torch.optim.AdamW(
@@ -71,6 +71,7 @@ class PaperRun:
         if saved is not None:
             check_same(folder, saved['identity'], self.identity)
             self.learner.restore(saved)
+            self.seconds = saved['seconds']
             log.info('resumed %s at step %d', folder, self.step)
 
     @property
@@ -80,10 +81,11 @@ class PaperRun:
 
     def save(self, facts: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
-        write_state(self.state, {**self.learner.state(), 'identity': self.identity})
+        write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
+                                 'identity': self.identity})
         save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
                         self.config.schedule, self.config.mask_values,
-                        {**facts, 'steps': self.step})
+                        {**facts, 'steps': self.step, 'seconds': round(self.seconds)})
 
 
 def batch_of(run: PaperRun, source: SceneSource, step: int) -> tuple[Batch, torch.Generator]:
@@ -106,13 +108,14 @@ def train(run: PaperRun, source: SceneSource, minutes: float, facts: dict) -> No
     alpha_bar = SCHEDULES[config.schedule]().to(processes.device)
     network = processes.parallel(run.learner.model)
     writer = SummaryWriter(str(run.folder)) if processes.leads else None
-    began = time.monotonic()
+    began, before = time.monotonic(), run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5,
                disable=not processes.leads)
     try:
         while run.step < config.steps and not processes.anywhere(
                 time.monotonic() - began > 60 * minutes):
             loss = advance(run, network, source, alpha_bar)
+            run.seconds = before + time.monotonic() - began
             bar.update()
             if writer is not None and run.step % 20 == 0:
                 writer.add_scalar('loss', loss, run.step)

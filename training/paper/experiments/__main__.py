@@ -64,11 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_device(parser)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
-    scenes = ['--coco', *given.coco] if given.coco else \
-        ['--protocol', given.protocol, '--cutouts', *given.cutouts]
     try:
         setting, device = read_setting(given.setting), str(choose_device(given.device))
-        bench = Bench(given.out, given.test, TrainingData(scenes, device), setting,
+        bench = Bench(given.out, given.test, TrainingData(
+            given.coco or (), given.protocol or '', given.cutouts, device), setting,
                       hardware(device))
         read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of training
         given.out.mkdir(parents=True, exist_ok=True)

@@ -5,21 +5,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer
 from tqdm import tqdm
+from training import train as default_training
+from training.config import DEFAULT
 from training.paper import train
 from training.paper.experiments.data import TestImage
 from training.paper.experiments.settings import Setting
+import yaml
 
+ENDLESS = 1 << 30  # steps, of a training that the clock ends
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Arguments of training.paper.train that name its scenes, and the device."""
+    """Where scenes come from: data sets in amodal COCO, or a protocol and its cutouts."""
 
-    arguments: Sequence[str]
+    coco: Sequence[str]
+    protocol: str
+    cutouts: Sequence[str]
     device: str
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return the arguments of training.paper.train that name scenes and device."""
+        scenes = ['--coco', *self.coco] if self.coco else \
+            ['--protocol', self.protocol, '--cutouts', *self.cutouts]
+        return [*scenes, '--device', self.device]
 
 
 def trained(folder: Path, setting: Setting, data: TrainingData, layer: int | None = None,
@@ -34,8 +47,45 @@ def trained(folder: Path, setting: Setting, data: TrainingData, layer: int | Non
     steps = setting.steps if layer is None else setting.layer_steps
     extra = [] if layer is None else ['--layer', str(layer)]
     status = train.main(['--preset', setting.preset, '--out', str(out), '--steps', str(steps),
-                         '--cumulative-noise', str(noise), '--device', data.device,
-                         *data.arguments, *extra])
+                         '--cumulative-noise', str(noise), *data.arguments, *extra])
+    return _finished(out, status, steps)
+
+
+def trained_default(folder: Path, setting: Setting, data: TrainingData) -> Checkpoint:
+    """
+    Return a network like the default's, from ImageNet's encoder; train it as far as it is not yet.
+
+    Raises ValueError without a protocol to compose its scenes by, or if training failed.
+    """
+    if not data.protocol:
+        raise ValueError('the default network is trained on composed scenes: give --protocol in '
+                         'place of --coco')
+    out = folder / 'models' / 'default'
+    out.mkdir(parents=True, exist_ok=True)
+    config = {**yaml.safe_load(DEFAULT.read_text()), 'steps': setting.default_steps,
+              'protocols': {data.protocol: 1}}
+    write_atomic(out / 'config.yaml', yaml.safe_dump(config).encode())
+    status = default_training.main(['--run', str(out), '--config', str(out / 'config.yaml'),
+                                    '--cutouts', *data.cutouts, '--device', data.device])
+    return _finished(out, status, setting.default_steps)
+
+
+def trained_as_long(folder: Path, setting: Setting, data: TrainingData, seconds: float,
+                    ) -> Checkpoint:
+    """
+    Return the paper's network, trained for so many seconds; train it as long as it is not yet.
+
+    Raises ValueError if training failed.
+    """
+    out = folder / 'models' / 'as_long'
+    weights = out / 'weights.safetensors'
+    spent = load_checkpoint(weights).training['seconds'] if weights.exists() else 0
+    status = train.main(['--preset', setting.preset, '--out', str(out), '--steps', str(ENDLESS),
+                         '--minutes', str((seconds - spent) / 60), *data.arguments])
+    return _finished(out, status, 0)
+
+
+def _finished(out: Path, status: int, steps: int) -> Checkpoint:
     if status:
         raise ValueError(f'{out}: training failed')
     checkpoint = load_checkpoint(out / 'weights.safetensors')

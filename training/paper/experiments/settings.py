@@ -24,6 +24,8 @@ class Setting:
     ensemble_images  of how many images
     sampler         and `sampling_steps` of it
     noise_levels    of Tab. 3, shares of training samples
+    default_steps   optimiser steps of the default's network, beside which the paper's is
+                    trained for as many seconds
     batch           test images sampled together
     """
 
@@ -38,6 +40,7 @@ class Setting:
     sampler: str
     sampling_steps: int
     noise_levels: Sequence[float]
+    default_steps: int
     batch: int
 
 

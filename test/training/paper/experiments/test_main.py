@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from training.engine.protocols import FOLDER as PROTOCOLS
 from training.paper.experiments import cost
 from training.paper.experiments.__main__ import main
 from training.paper.experiments.settings import FOLDER
@@ -14,7 +15,8 @@ def command(preset, composed, tmp_path):
     """Return the arguments of a tiny experiment, but for its name."""
     content = {**yaml.safe_load((FOLDER / 'small.yaml').read_text()), 'preset': str(preset),
                'steps': 2, 'layer_steps': 1, 'layers': 2, 'images': 3, 'ensembles': [2],
-               'ensemble_images': 2, 'sampling_steps': 2, 'noise_levels': [0.0, 0.5], 'batch': 2}
+               'ensemble_images': 2, 'sampling_steps': 2, 'noise_levels': [0.0, 0.5], 'batch': 2,
+               'default_steps': 1}
     setting = tmp_path / 'tiny_setting.yaml'
     setting.write_text(yaml.safe_dump(content))
     annotations = str(composed / 'annotations.json')
@@ -33,6 +35,23 @@ def test_a_table_states_ours_and_its_conditions(command, tmp_path, monkeypatch, 
     assert all(any(part in row for row in names) for part in ours)
     assert content['conditions']['hardware']
     assert (tmp_path / 'out' / f'{name}.md').is_file()
+
+
+def test_both_networks_are_trained_for_the_same_time(command, tmp_path):
+    protocol = tmp_path / 'few.yaml'
+    mixed = yaml.safe_load((PROTOCOLS / 'mixed.yaml').read_text())
+    protocol.write_text(yaml.safe_dump({**mixed, 'objects': [1, 3], 'procedural': 20}))
+    command[command.index('--coco'):command.index('--test')] = ['--protocol', str(protocol)]
+    assert main(['time', *command]) == 0
+    content = json.loads((tmp_path / 'out' / 'time.json').read_text())
+    rival, default = content['conditions']['seconds of training']
+    assert default > 0 and abs(rival - default) <= 1
+    assert len(content['rows']) == 2 and all(row['ECE where hidden'] for row in content['rows'])
+
+
+def test_the_default_network_needs_composed_scenes(command, capsys):
+    assert main(['time', *command]) == 2
+    assert 'give --protocol in place of --coco' in capsys.readouterr().err
 
 
 def test_models_are_trained_once(command, tmp_path):
