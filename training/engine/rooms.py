@@ -52,7 +52,7 @@ def _surface(surfaces: Sequence[Drawer], count: int, side: int, random: SceneRan
 
 
 def _table(x: Tensor, below: Tensor, random: SceneRandom) -> Tensor:
-    """Return how far within the table pixels [n, H, W] lie `below` its far edge; it narrows there."""
+    """Return how far within the table pixels lie [n, H, W], `below` its far edge, its narrow end."""
     count = len(below)
     left, right = uniform((count, 2, 1, 1), 0.5, 2.0, random).unbind(1)
     widens = uniform((count, 1, 1), 0, 0.8, random) * below
@@ -62,7 +62,7 @@ def _table(x: Tensor, below: Tensor, random: SceneRandom) -> Tensor:
 
 
 def _with_thing(beyond: Tensor, random: SceneRandom) -> Tensor:
-    """Return pictures [n, 3, side, side] with one thing more: a block, a bar, or something round."""
+    """Return pictures [n, 3, side, side] with one thing more: a block, a bar, or something oval."""
     count, side = len(beyond), beyond.shape[-1]
     x, y = axes(side, random)
     place = uniform((count, 2, 1, 1), -1.1, 1.1, random)

@@ -10,7 +10,8 @@ def equal(first, second):
             and torch.allclose(first.image, second.image, atol=1e-5))
 
 
-@pytest.mark.parametrize('protocol', ['mixed', 'fruit', 'bin', 'tools', 'close', 'stacks', 'flat', 'room'])
+@pytest.mark.parametrize('protocol', ['mixed', 'fruit', 'bin', 'tools', 'close', 'stacks', 'flat',
+                                      'room'])
 def test_scenes_are_pictures_with_masks(compositor, protocol):
     scenes = compositor(protocol, 64).scenes(6)
     assert scenes.image.shape == (6, 3, 64, 64)

@@ -4,7 +4,8 @@ from training.engine.protocols import FOLDER, read_protocol
 MIXED = (FOLDER / 'mixed.yaml').read_text()
 
 
-@pytest.mark.parametrize('name', ['mixed', 'fruit', 'bin', 'tools', 'close', 'stacks', 'flat', 'room'])
+@pytest.mark.parametrize('name', ['mixed', 'fruit', 'bin', 'tools', 'close', 'stacks', 'flat',
+                                  'room'])
 def test_the_shipped_protocols_are_valid(name):
     assert read_protocol(name).name == name
 
@@ -16,7 +17,7 @@ def test_an_own_protocol_is_read_by_its_path(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match='no_such.*bin, close, flat, fruit, mixed, room, stacks, '
+    with pytest.raises(ValueError, match=r'no_such.*bin, close, flat, fruit, mixed, room, stacks, '
                                          'tools'):
         read_protocol('no_such')
 
