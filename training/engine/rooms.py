@@ -52,7 +52,7 @@ def _surface(surfaces: Sequence[Drawer], count: int, side: int, random: SceneRan
 
 
 def _table(x: Tensor, below: Tensor, random: SceneRandom) -> Tensor:
-    """Return how far within the table pixels lie [n, H, W], `below` its far edge, its narrow end."""
+    """Return how far within the table pixels [n, H, W] lie, `below` its far and narrow edge."""
     count = len(below)
     left, right = uniform((count, 2, 1, 1), 0.5, 2.0, random).unbind(1)
     widens = uniform((count, 1, 1), 0, 0.8, random) * below

@@ -164,7 +164,7 @@ def figure_4(bench: Bench) -> Report:
 
 
 def equal_time(bench: Bench) -> Report:
-    """The paper's network beside the default's, each trained for the same time, at image scale."""
+    """Beyond the paper: its network and the default's, trained for the same time; image scale."""
     setting, device = bench.setting, bench.data.device
     default = trained_default(bench.folder, setting, bench.data)
     rival = trained_as_long(bench.folder, setting, bench.data, default.training['seconds'])
