@@ -103,7 +103,7 @@ class ObjectScore:
     """
     Sums over objects matched by IOU, whatever their layer (the paper's 'w/o layer').
 
-    pairs    objects found of which one lies on the other
+    pairs    objects found that overlap and are on different layers, so one lies on the other
     ordered  those of them whose layers say which is above
     """
 
@@ -130,7 +130,7 @@ class ObjectScore:
         self.right_layer += sum(int(predicted_layers[i] == true_layers[j]) for i, j in found)
         for n, (i, j) in enumerate(found):
             for k, m in found[:n]:
-                if (true[j] & true[m]).any():
+                if true_layers[j] != true_layers[m] and (true[j] & true[m]).any():
                     self.pairs += 1
                     self.ordered += int((predicted_layers[i] - predicted_layers[k])
                                         * (true_layers[j] - true_layers[m]) > 0)

@@ -53,3 +53,12 @@ def test_objects_count_whatever_their_layer():
     assert result['precision'] == 100
     assert result['right_layer'] == 50
     assert result['iou'] == pytest.approx(200 / 3)
+
+
+def test_the_order_of_a_pair_is_asked_where_one_lies_on_the_other():
+    true = np.array([rows(0, 1), rows(1, 2), rows(2, 3)])
+    score = ObjectScore()
+    score.add(true, np.array([1, 2, 3]), true, np.array([1, 2, 2]))  # the last two only graze
+    assert (score.result()['pairs'], score.result()['ordered']) == (1, 100)
+    score.add(true, np.array([1, 1, 2]), true, np.array([1, 2, 2]))
+    assert (score.result()['pairs'], score.result()['ordered']) == (2, 50)

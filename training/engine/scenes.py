@@ -44,8 +44,13 @@ class Scenes:
 
     @property
     def occluded_by(self) -> Tensor:
-        """Return Z of Eq. 1, bool [B, N, N]: Z[b, i, j] if object i lies under object j."""
-        return overlaps_of(self.masks).tril(-1) > 0
+        """
+        Return Z of Eq. 1, bool [B, N, N]: Z[b, i, j] if object i lies under object j.
+
+        Recorded objects may graze each other; composed ones that would are taken out.
+        """
+        least = MIN_OVERLAP * (self.masks.shape[-1] / 64) ** 2
+        return overlaps_of(self.masks).tril(-1) >= max(least, 1)
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """Return one scene's image, uint8 RGB [side, side, 3]."""

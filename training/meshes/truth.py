@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import AmodalObject, LayeredScene, occlusion_layers
-from training.engine.scenes import MIN_VISIBLE
+from training.engine.scenes import MIN_OVERLAP, MIN_VISIBLE
 from training.meshes.render import Camera, Light, Stage
-
-MIN_OVERLAP = 1  # pixels at 64 x 64; less is a touch, and no order
 
 
 @dataclass(frozen=True)

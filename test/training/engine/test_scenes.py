@@ -58,6 +58,15 @@ def test_what_lay_under_the_part_of_a_layer_that_is_taken_is_the_next_target():
     assert torch.equal(found[0, 0] > 0, scenes.masks[0, 1] | scenes.masks[0, 2])
 
 
+@pytest.mark.parametrize('shared, lies_under', [(9, False), (10, True)])
+def test_recorded_objects_that_only_graze_have_no_order(shared, lies_under):
+    masks = torch.zeros(1, 2, 64, 64, dtype=torch.bool)
+    masks[0, 0, :20, :20] = True
+    masks[0, 1, 19:40, 20 - shared:40] = True
+    scenes = Scenes(torch.zeros(1, 3, 64, 64), masks, torch.tensor([[1, 1 + lies_under]]))
+    assert scenes.occluded_by[0].tolist() == [[False, False], [lies_under, False]]
+
+
 def strips(*columns, side=12):
     """Return one scene of masks, front to back, that fill those columns of an image."""
     masks = torch.zeros(1, len(columns), side, side, dtype=torch.bool)

@@ -18,6 +18,7 @@ import yaml
 
 ENDLESS = 1 << 30  # steps, of a training that the clock ends
 
+
 @dataclass(frozen=True)
 class TrainingData:
     """Where scenes come from: data sets in amodal COCO, or a protocol and its cutouts."""
