@@ -1,6 +1,7 @@
 """From layers to objects: connected parts, fragments, doubles, hypotheses, occluders."""
 
 import numpy as np
+import pytest
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.sequential import Layer
 
@@ -66,6 +67,17 @@ def test_an_object_lies_under_what_overlaps_it_on_lower_layers():
     occluder = next(item for item in scene.objects if item.box[:2] == (0, 0))
     assert under.occluders == (occluder.id,)
     assert scene.visible_fraction(under) == 48 / 64
+
+
+@pytest.mark.parametrize('row, layers', [(7, [1, 1]), (6, [1, 2])])
+def test_objects_that_only_graze_share_no_pixel_and_have_no_order(row, layers):
+    """At 64 x 64 one shared pixel is a graze, two are none."""
+    first, second = (np.zeros((64, 64), np.float32) for _ in range(2))
+    first[:8, :8], second[row:15, 7:15] = 1, 1
+    scene = scene_from_layers([layer(first), layer(second)], 64, 64, min_area=10)
+    assert [item.layer for item in scene.objects] == layers
+    shared = scene.objects[0].mask & scene.objects[1].mask
+    assert shared.sum() == (0 if layers == [1, 1] else 2)
 
 
 def test_an_image_in_which_nothing_is_found_is_an_empty_scene():
