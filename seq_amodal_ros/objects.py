@@ -20,8 +20,8 @@ from seq_amodal_ros.sequential import Layer, Probability
 
 # Intersection over union from which two masks are one object; two of a heap may share much.
 SAME_OBJECT = 0.8
-# Pixels of a 64 x 64 image: two masks that share fewer graze, which says nothing of who lies on whom.
-# Chosen on validation scenes, as the other.
+# Pixels of a 64 x 64 image: masks that share fewer graze, which says nothing of who lies on whom.
+# Chosen on validation scenes.
 GRAZE = 2
 
 
@@ -41,8 +41,8 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
     Connected parts of a layer's mask become objects. Left out is what shows less than `min_area`
     pixels (counted on the layers' grid): fragments and wholly hidden objects, which nobody can
     know; and what was found on a lower layer already (intersection over union >= SAME_OBJECT).
-    What only grazes an object before it loses the pixels that both have. Layers are then counted anew by Eq. 2, object by object: what was found late but lies under
-    nothing is on layer 1.
+    What only grazes an object before it loses the pixels that both have. Layers are then counted
+    anew by Eq. 2, object by object: what was found late but lies under nothing is on layer 1.
     """
     found: list[_Found] = []
     graze = GRAZE * height * width / 64 ** 2
