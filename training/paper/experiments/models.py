@@ -83,7 +83,11 @@ def trained_as_long(folder: Path, setting: Setting, data: TrainingData, seconds:
     spent = load_checkpoint(weights).training['seconds'] if weights.exists() else 0
     status = train.main(['--preset', setting.preset, '--out', str(out), '--steps', str(ENDLESS),
                          '--minutes', str((seconds - spent) / 60), *data.arguments])
-    return _finished(out, status, 0)
+    checkpoint = _finished(out, status, 0)
+    if checkpoint.training['seconds'] < seconds - 1:
+        raise ValueError(f'{out}: stopped after {checkpoint.training["seconds"]} of {seconds} '
+                         'seconds; the same command goes on from there')
+    return checkpoint
 
 
 def _finished(out: Path, status: int, steps: int) -> Checkpoint:

@@ -4,9 +4,11 @@ import json
 
 import pytest
 from training.engine.protocols import FOLDER as PROTOCOLS
+from training.paper import train
 from training.paper.experiments import cost
 from training.paper.experiments.__main__ import main
-from training.paper.experiments.settings import FOLDER
+from training.paper.experiments.models import trained_as_long, TrainingData
+from training.paper.experiments.settings import FOLDER, read_setting
 import yaml
 
 
@@ -47,6 +49,18 @@ def test_both_networks_are_trained_for_the_same_time(command, tmp_path):
     rival, default = content['conditions']['seconds of training']
     assert default > 0 and abs(rival - default) <= 1
     assert len(content['rows']) == 2 and all(row['ECE where hidden'] for row in content['rows'])
+
+
+def test_a_training_that_was_stopped_early_is_not_compared(command, tmp_path, monkeypatch):
+    def stopped(arguments):
+        minutes = arguments.index('--minutes') + 1
+        return whole([*arguments[:minutes], '0', *arguments[minutes + 1:]])
+    whole = train.main
+    monkeypatch.setattr(train, 'main', stopped)
+    setting = read_setting(command[command.index('--setting') + 1])
+    data = TrainingData(command[1:2], '', (), 'cpu')
+    with pytest.raises(ValueError, match='stopped after 0 of 60 seconds; the same command goes'):
+        trained_as_long(tmp_path / 'out', setting, data, 60)
 
 
 def test_the_default_network_needs_composed_scenes(command, capsys):
