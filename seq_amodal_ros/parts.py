@@ -11,6 +11,7 @@ from seq_amodal_ros.scene import Mask
 
 SEAM = 0.4   # probability from which two objects touch at a pixel; chosen on validation scenes
 SURE = 0.75  # mean probability from which an object is on the layer for sure; chosen there as well
+HINT = 0.55  # mean probability below which the surest is a mere hint of an object: there is an end
 
 
 def separated(mask: Mask, seams: NDArray[np.float32] | None, least: float) -> NDArray[np.int32]:
@@ -64,7 +65,8 @@ def sure_parts(probability: NDArray[np.float32], covered: Mask,
     early it would count as lying on what in truth lies on it, and what is asked for afterwards
     would rest on that. Taken too late it loses nothing: Eq. 2 puts it on the layer where it is.
     An object is sure by its mean probability where it is not `covered`. Where none is, the surest
-    of at least `least` pixels is taken, so that there is an end.
+    of at least `least` pixels is taken, so that there is an end; where that is a mere hint, nothing
+    is: on pictures of an unknown kind one hint after another would be a layer.
     """
     labels = separated(probability > 0.5, seams, least)
     weight = np.where(covered, 0.01, 1).ravel()  # an object that is covered wholly has a mean too
@@ -72,7 +74,9 @@ def sure_parts(probability: NDArray[np.float32], covered: Mask,
     mean = np.bincount(labels.ravel(), weight * probability.ravel()) / \
         np.maximum(np.bincount(labels.ravel(), weight), 1e-9)
     mean[0], mean[areas < least] = 0, 0
-    if len(mean) <= 2 or not mean.any():
+    if mean.max() < HINT:
+        return np.zeros_like(covered)
+    if len(mean) <= 2:
         return np.ones_like(covered)
     sure = mean >= min(SURE, mean.max())
     return np.asarray(sure[nearest_part(labels)], bool)

@@ -1,7 +1,7 @@
 """The parts of a layer: what belongs together, and what it holds for sure."""
 
 import numpy as np
-from seq_amodal_ros.parts import separated, SURE, sure_parts
+from seq_amodal_ros.parts import HINT, separated, SURE, sure_parts
 
 SIZE, LEAST = 24, 5
 
@@ -26,7 +26,8 @@ def kept(probability, covered=None, seams=None):
     return sorted(np.unique(left[left > 0.5]).tolist())
 
 
-SAFE, LIKELY, DOUBTFUL = (np.float32(value).item() for value in (SURE + 0.1, SURE - 0.1, 0.55))
+SAFE, LIKELY, DOUBTFUL, FAINT = (
+    np.float32(value).item() for value in (SURE + 0.1, SURE - 0.1, HINT + 0.03, HINT - 0.03))
 
 
 def test_every_pixel_of_a_mask_belongs_to_one_part_and_none_beside_it():
@@ -62,8 +63,14 @@ def test_where_nothing_is_sure_the_surest_goes():
     assert kept(painted((0, 0, LIKELY), (12, 12, DOUBTFUL))) == [LIKELY]
 
 
-def test_a_part_alone_goes_however_unsure():
+def test_a_part_alone_goes_though_unsure():
     assert kept(painted((0, 0, DOUBTFUL))) == [DOUBTFUL]
+
+
+def test_hints_of_objects_are_none():
+    assert kept(painted((0, 0, FAINT))) == []
+    assert kept(painted((0, 0, FAINT), (12, 12, FAINT))) == []
+    assert kept(painted((0, 0, DOUBTFUL), (12, 12, FAINT))) == [DOUBTFUL]
 
 
 def test_a_scrap_is_never_the_surest():
