@@ -4,7 +4,8 @@ Time and memory of the main job: image in, message out, on a real ROS 2 graph.
     make bench
 
 Starts the node as a robot does (perception.launch.py), sends it 640x480 pictures one at a time,
-then far faster than it can answer. A report; asserts nothing.
+the same while another process keeps a core busy, then far faster than it can answer. A report;
+asserts nothing.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import platform
 import signal
 import subprocess
+import sys
 import time
 from typing import Any
 
@@ -91,6 +93,17 @@ def perception() -> Iterator[psutil.Process]:
         launch.wait(30)
 
 
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Keep one core busy meanwhile, as a robot's other processes do."""
+    process = subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def spin_until(node: Node, done: Any, seconds: float) -> bool:
     """Serve callbacks until `done()` or the time is up; return whether it was done."""
     deadline = time.monotonic() + seconds
@@ -101,6 +114,7 @@ def spin_until(node: Node, done: Any, seconds: float) -> bool:
 
 def one_at_a_time(camera: Camera) -> str:
     """Send each picture when the last one's answer has come."""
+    camera.answers.clear()
     for _ in range(WARM + FRAMES):
         before = len(camera.answers)
         camera.send()
@@ -171,6 +185,8 @@ def main() -> None:
             raise SystemExit('bench: the node does not listen; see ros2 launch seq_amodal_ros '
                              'perception.launch.py')
         print(one_at_a_time(camera), flush=True)
+        with busy_core():
+            print('beside a process that keeps one core busy:', one_at_a_time(camera), flush=True)
         print(flooded(camera), flush=True)
         memory = process.memory_info().rss / 2**20
         print(f'resident memory of the node afterwards: {memory:.0f} MiB')
