@@ -31,12 +31,14 @@ def predict(given: argparse.Namespace) -> None:
     if repeated:
         raise ValueError(f'pictures of the same name {sorted(repeated)}: their results would '
                          'overwrite each other; predict them into different --out folders')
+    if given.out.exists() and not given.out.is_dir():
+        raise ValueError(f'--out {given.out} is a file: name a folder, made if it is not there')
     segmenter = _segmenter(given)
     images = [amodal_coco.load_image(path) for path in given.images]
+    given.out.mkdir(parents=True, exist_ok=True)
     scenes = {}
     for path, image in zip(given.images, images):
         scene = segmenter.segment(image)
-        given.out.mkdir(parents=True, exist_ok=True)
         sheet = given.out / f'{path.stem}.layers.png'
         Image.fromarray(overview(image, scene)).save(sheet)
         scenes[str(path.resolve())] = scene

@@ -11,7 +11,7 @@ from seq_amodal_ros.scene import Mask
 
 SEAM = 0.4   # probability from which two objects touch at a pixel; chosen on validation scenes
 SURE = 0.75  # mean probability from which an object is on the layer for sure; chosen there as well
-HINT = 0.55  # mean probability below which the surest is a mere hint of an object: there is an end
+HINT = 0.55  # mean probability below which even the surest is no object; chosen there as well
 
 
 def separated(mask: Mask, seams: NDArray[np.float32] | None, least: float) -> NDArray[np.int32]:

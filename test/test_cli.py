@@ -53,6 +53,14 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monk
     assert len(error.splitlines()) == 1
 
 
+def test_a_file_in_place_of_the_folder_is_named_and_kept(tmp_path, capsys):
+    taken = tmp_path / 'taken'
+    taken.write_text('notes')
+    assert main(['predict', 'x.png', '--out', str(taken)]) == 2
+    assert f'--out {taken} is a file' in capsys.readouterr().err
+    assert taken.read_text() == 'notes'
+
+
 def test_a_broken_picture_is_named_before_anything_is_written(tmp_path, capsys):
     good, bad = tmp_path / 'good.png', tmp_path / 'bad.png'
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(good)

@@ -174,7 +174,7 @@ def equal_time(bench: Bench) -> Report:
     report.conditions = {
         **kept, 'default': f'{default.training["steps"]} steps of '
         f'{default.training["config"]["scenes_per_step"]} scenes, K = {setting.hypotheses}, '
-        f'{Settings.steps} step',
+        f'{Settings.steps} step, seed {default.training["config"]["seed"]}',
         'seconds of training': [rival.training['seconds'], default.training['seconds']]}
     for name, checkpoint, settings in (
             (setting.preset, rival, settings_of(rival, setting)),
