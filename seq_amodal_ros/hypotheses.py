@@ -28,13 +28,14 @@ def level_sets(mean: NDArray[np.float32], k: int, temperature: float = 1.0, offs
     Return K nested hypotheses, float32 [n, K, S, S] in 0 to 1, of mean masks [n, S, S] in 0 to 1.
 
     One step from pure noise gives E[M], the probability of each pixel, and no sample. Hypothesis
-    i, the pixels above (i + 1/2) / K, is one of K masks whose mean is that probability again.
+    i, counted from 1, holds the pixels above i / (K + 1): the K masks cut the probability into
+    K + 1 equal parts, whose middles `scene.likelihood` gives back.
     The middle one comes first, so that Alg. 2's choice falls on it. Where no pixel is likelier
     set than not, all are blank. The probability is calibrated before it is compared with the
     levels: its logit is divided by `temperature` and raised by `offset` (Platt 1999). What is
     likelier set than not stays so, and with it the middle hypothesis.
     """
-    level = (np.arange(k) + 0.5) / k
+    level = np.arange(1, k + 1) / (k + 1)
     level = level[np.argsort(np.abs(level - 0.5), kind='stable')]
     logit = temperature * (np.log(level / (1 - level)) - offset)  # the levels', not the pixels'
     raw = 1 / (1 + np.exp(-logit))

@@ -266,6 +266,18 @@ class LayeredScene:
         return result
 
 
+def likelihood(hypotheses: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """
+    Return how likely a hidden pixel is the object's, float32 [height, width], 0 to 1.
+
+    hypotheses bool [K, height, width], K at least 1. (c + 1/2) / (K + 1) where c of them hold the
+    pixel: nested ones cut the probability into K + 1 equal parts, and this is a part's middle; of
+    samples it is the Krichevsky-Trofimov estimate (1981), which no small K makes certain.
+    """
+    held = hypotheses.sum(axis=0, dtype=np.float32)
+    return (held + 0.5) / (len(hypotheses) + 1)
+
+
 def direct_occluders(masks: Sequence[Mask], layers: Sequence[int]) -> list[tuple[int, ...]]:
     """Return for each object the indices of those on lower layers that overlap it (Eq. 1)."""
     return [tuple(j for j, near in enumerate(masks)

@@ -89,6 +89,11 @@ def test_uncertainty_is_highest_where_half_of_the_hypotheses_disagree():
     assert (made.uncertainty() == (two[0] ^ two[1])).all()
 
 
+def test_likelihood_of_none_one_two_and_all_of_three_hypotheses():
+    three = np.array([block((0, 1), (0, columns), shape=(1, 4)) for columns in (3, 2, 1)])
+    assert scene.likelihood(three).tolist() == [[0.875, 0.625, 0.375, 0.125]]
+
+
 def test_box_of_a_mask():
     assert scene.bounding_box(block((2, 5), (3, 11))) == Box(3, 2, 8, 3)
     assert scene.bounding_box(np.zeros((4, 4), bool)) == Box(0, 0, 0, 0)

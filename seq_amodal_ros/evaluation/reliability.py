@@ -14,8 +14,8 @@ def draw_reliability(bins: Sequence[Mapping[str, float]], ece: float) -> Rgb:
     """
     Return the diagram, uint8 RGB; on the diagonal the hypotheses are calibrated.
 
-    bins   each with `said` (mean share of the hypotheses that hold a pixel, 0 to 1), `true` (share
-           of these pixels that are the object's) and `pixels`; a dot's area is its share of these
+    bins   each with `said` (mean likelihood by the hypotheses, 0 to 1), `true` (share of these
+           pixels that are the object's) and `pixels`; a dot's area is its share of these
     ece    the expected calibration error, written above
     """
     canvas = np.full((SIDE + 2 * MARGIN, SIDE + 2 * MARGIN, 3), 255, np.uint8)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.metrics import iou
-from seq_amodal_ros.scene import bounding_box, Mask
+from seq_amodal_ros.scene import bounding_box, likelihood, Mask
 
 BINS = 10
 
@@ -18,7 +18,7 @@ class HypothesisScore:
     best_iou       IOU of the hypothesis nearest to the truth
     ged            generalised energy distance between hypotheses and truth, with d = 1 - IOU:
                    2 E d(hypothesis, truth) - E d(two hypotheses) (Kohl et al. 2018); 0 is best
-    ece, brier     of the pixel-wise mean of the hypotheses, where an object in front hides the
+    ece, brier     of the hypotheses' likelihood (scene.py) where an object in front hides the
                    pixel, within the box that holds the truth and all hypotheses
     rank           Spearman's correlation of the object's score with its IOU, -1 to 1
     """
@@ -50,9 +50,9 @@ class HypothesisScore:
         among = [iou(h, other) for h in hypotheses for other in hypotheses]
         self.best += max(to_truth)
         self.ged += 2 * (1 - float(np.mean(to_truth))) - (1 - float(np.mean(among)))
-        self._calibrate(hypotheses.mean(axis=0)[hidden], true[hidden])
+        self._calibrate(likelihood(hypotheses)[hidden], true[hidden])
 
-    def _calibrate(self, said: NDArray[np.float64], true: NDArray[np.bool_]) -> None:
+    def _calibrate(self, said: NDArray[np.float32], true: NDArray[np.bool_]) -> None:
         bins = np.minimum((said * BINS).astype(int), BINS - 1)
         self.count += np.bincount(bins, minlength=BINS)
         self.said += np.bincount(bins, said, minlength=BINS)

@@ -26,7 +26,14 @@ def scored(truths, hypotheses, hidden):
 def test_hypotheses_that_are_the_truth_are_perfect():
     result = scored([mask(1, 2, 3)], [mask(1, 2, 3)] * 3, mask(3))
     assert result['best_iou'] == result['chosen_iou'] == 100
-    assert result['ged'] == result['ece'] == result['brier'] == 0
+    assert result['ged'] == 0
+
+
+@pytest.mark.parametrize('k', [1, 3, 63])
+def test_the_more_hypotheses_agree_the_surer_they_are(k):
+    result = scored([mask(1, 2, 3)], [mask(1, 2, 3)] * k, mask(3))
+    assert result['ece'] == pytest.approx(0.5 / (k + 1))
+    assert result['brier'] == pytest.approx((0.5 / (k + 1)) ** 2)
 
 
 def test_the_best_of_k_may_be_another_than_the_chosen_one():
@@ -54,8 +61,8 @@ def test_hypotheses_that_split_as_the_truth_does_are_calibrated():
     sure = scored(truths, [mask(1, 2), mask(1, 2)], mask(2))
     assert split['ece'] == 0
     assert split['brier'] == 0.25
-    assert sure['ece'] == 0.5
-    assert sure['brier'] == 0.5
+    assert sure['ece'] == pytest.approx(5 / 6 - 1 / 2)  # both of two: (2 + 1/2) / 3
+    assert sure['brier'] == pytest.approx(((1 / 6) ** 2 + (5 / 6) ** 2) / 2)
 
 
 def test_what_is_seen_does_not_count_for_calibration():
