@@ -1,10 +1,7 @@
 """What the encode-once denoiser learns by: Alg. 1's samples and their losses."""
 
-import numpy as np
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser, Pyramid
 from seq_amodal_ros.diffusion.schedules import add_noise
-from seq_amodal_ros.inference import Settings
-from seq_amodal_ros.parts import sure_parts
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,10 +19,10 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
 
     The masks' loss is of the clean mask, the paper's of the noise: see mask_loss. A share of the
     samples is pure noise, where sampling starts, and at one step ends; of the others' times late
-    ones are drawn more often. A share of the cumulative masks grew by what the model itself is sure
-    of next, and that share of these once more, up to OWN_LAYERS times, as at inference; their
-    target is the one that belongs to them. Seams are learnt on the estimate of the mask, inside of
-    the objects alone. Only what config.learns names is returned.
+    ones are drawn more often. A share of the cumulative masks grew by the model's own next layer,
+    and that share of these by one more, up to OWN_LAYERS, as at inference; their target is the one
+    that belongs to them. Seams are learnt on the estimate of the mask, inside of the objects
+    alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
@@ -95,13 +92,8 @@ def soft_iou(probability: Tensor, target: Tensor) -> Tensor:
 @torch.no_grad()
 def advanced(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor,
              generator: torch.Generator) -> Tensor:
-    """Return cumulative masks grown by what the model is sure of next, mistakes and all."""
+    """Return cumulative masks grown by the model's own next layer, mistakes and all."""
     noise = torch.randn(covered.shape, generator=generator, device=covered.device)
-    likely = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
-                           torch.zeros_like(noise)).float().sigmoid()
-    seams = model.seams(pyramid, covered, likely).float().sigmoid()
-    least = Settings().least_area((covered.shape[-2], covered.shape[-1]))
-    given = (part[:, 0].cpu().numpy() for part in (likely, covered > 0.5, seams))
-    sure = np.stack([sure_parts(*maps, least) for maps in zip(*given)])
-    taken = (likely > 0.5) & torch.from_numpy(sure[:, None]).to(covered.device)
-    return torch.maximum(covered, taken.float())
+    logit = model.denoise(pyramid, covered, noise, torch.ones_like(noise[:, 0, 0, 0]),
+                          torch.zeros_like(noise))
+    return torch.maximum(covered, (logit > 0).float())

@@ -76,17 +76,6 @@ def test_own_cumulative_masks_grow_layer_by_layer_up_to_a_bound(config, monkeypa
     assert losses['masks'].isfinite()
 
 
-@pytest.mark.parametrize('unsure, grows', [(0.7, False), (0.8, True)])
-def test_own_cumulative_masks_grow_by_what_is_sure_as_at_inference(monkeypatch, unsure, grows):
-    model = EncodeOnceDenoiser(EncodeOnceConfig(32))
-    likely = 0.9 * strip(5) + unsure * (strip(15) - strip(10))
-    monkeypatch.setattr(model, 'denoise', lambda *given: torch.logit(likely, eps=1e-6))
-    monkeypatch.setattr(model.seams, 'forward', lambda *given: torch.full_like(likely, -10))
-    covered = strip(20) - strip(19)
-    grown = objective.advanced(model, (), covered, torch.Generator().manual_seed(0))
-    assert torch.equal(grown, covered + strip(5) + grows * (strip(15) - strip(10)))
-
-
 def test_only_what_is_to_be_learnt_has_a_loss(config):
     given = replace(read_config(config), learns=('masks',))
     losses = layer_losses(EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)),
