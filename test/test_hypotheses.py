@@ -19,8 +19,8 @@ def mean():
 def test_the_likelihood_of_the_hypotheses_is_the_probability(mean, k):
     for probability, hypotheses in zip(mean, level_sets(mean, k, 1.0)):
         error = likelihood(hypotheses > 0.5) - probability
-        widest = 1 if k % 2 else 2  # part below the middle level, which an even K moves to 1/2
-        assert np.abs(error).max() <= (widest - 0.5) / (k + 1) + 1e-6
+        parts = 0.5 if k % 2 else 1  # an even K moves a level by half a part, to 1/2
+        assert np.abs(error).max() <= parts / (k + 1) + 1e-6
 
 
 @pytest.mark.parametrize('k', [1, 2, 3, 4, 9, 64])
