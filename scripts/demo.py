@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = [ROOT / 'test' / 'data' / 'photographs', ROOT / 'test' / 'data' / 'procedural' / 'images']
+FOLDERS = [ROOT / 'test' / 'data' / 'photographs', ROOT / 'test' / 'data' / 'drawn' / 'images']
 PICTURES = ROOT / 'out' / 'demo'
 LIMIT = 300  # seconds after which something must be wrong
 

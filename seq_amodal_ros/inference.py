@@ -8,6 +8,7 @@ What Alg. 2 asks of a network: the hypotheses of a layer, of images that were en
 from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,13 +17,16 @@ from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.efficientnet import EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.devices import computes_in_bfloat16
-from seq_amodal_ros.diffusion.samplers import SAMPLERS
+from seq_amodal_ros.diffusion.samplers import Fresh, SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import sure_parts
+from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.sequential import Answers
 import torch
 from torch import nn, Tensor
+
+REPLAYED = 16  # steps up to which a layer is one graph on CUDA; more would make a large one
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,15 @@ class Settings:
         return max(1, round(self.min_area * shape[0] * shape[1] / 64 ** 2))
 
 
+class Way(NamedTuple):
+    """How a layer is asked for: settings' sampler and steps, draws of an image, seams or not."""
+
+    sampler: str
+    steps: int
+    draws: int
+    seams: bool
+
+
 class Network:
     """A checkpoint's denoiser on a device, and how it is to be asked."""
 
@@ -93,6 +106,27 @@ class Network:
             for part in self.model.modules():
                 if isinstance(part, (nn.Conv2d, nn.Linear)):
                     part.to(torch.bfloat16)
+        self._encode = Replayed(lambda way, image: self.model.encode(image), device)
+        self._layer = Replayed(lambda way, *given: self._answered(way, None, *given), device)
+        self.graphs = (self._encode, self._layer)
+
+    def encode(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return what the network keeps of images, float [n, 3, 2 H, 2 W] in 0 to 1."""
+        with self.precision():
+            return self._encode(None, image)
+
+    def layer(self, way: Way, fresh: Fresh, cumulative: Tensor, features: tuple[Tensor, ...],
+              ) -> Tensor:
+        """
+        Return what is drawn and, if the way asks for them, seams: float32 [n, draws (+ 1), H, W].
+
+        All in 0 to 1, seams last. `fresh` returns noise [n draws, 1, H, W]; cumulative masks 0 or
+        1, [n, 1, H, W]; features of each draw, [n draws, ...].
+        """
+        with self.precision():
+            if way.steps > REPLAYED:
+                return self._answered(way, fresh, fresh(), cumulative, *features)[0]
+            return self._layer(way, fresh(), cumulative, *features)[0]
 
     def precision(self) -> torch.autocast:
         """
@@ -100,7 +134,24 @@ class Network:
 
         The paper's network keeps float32: over 1000 steps its rounding would add up.
         """
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._fast)
+        # Its cache of cast weights would be freed under a graph that was captured with it.
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._fast,
+                              cache_enabled=False)
+
+    def _answered(self, way: Way, fresh: Fresh | None, noise: Tensor, cumulative: Tensor,
+                  *features: Tensor) -> tuple[Tensor, ...]:
+        k, shape = way.draws, cumulative.shape[-2:]
+        given = mirrored(cumulative.repeat_interleave(k, dim=0), k, self.views)
+        predict = predictor(self.model, features, given, self.alpha_bar, self.mask_values)
+        x0 = SAMPLERS[way.sampler](predict, noise, self.alpha_bar, way.steps, fresh)
+        low, high = self.mask_values
+        probability = ((mirrored(x0, k, self.views) - low) / (high - low)).clamp(0, 1)
+        drawn = probability.reshape(-1, k, *shape).float()
+        if not way.seams:
+            return (drawn,)
+        unmirrored = tuple(level[::k] for level in features)  # each image's first view
+        logit = self.model.seams(unmirrored, cumulative, drawn.mean(dim=1, keepdim=True))
+        return (torch.cat([drawn, logit.float().sigmoid()], dim=1),)
 
 
 class Frames:
@@ -116,11 +167,10 @@ class Frames:
         estimates masks.
         """
         self.network, self.shape, self.settings = network, shape, settings
-        self._defers = defer and network.estimates
         # One step gives the mean of all masks: it is asked for in a few views, however large K.
         self._expects = settings.steps == 1 and network.estimates
-        self._draws = min(settings.hypotheses, len(VIEWS)) if self._expects \
-            else settings.hypotheses
+        draws = min(settings.hypotheses, len(VIEWS)) if self._expects else settings.hypotheses
+        self._way = Way(settings.sampler, settings.steps, draws, defer and network.estimates)
         self._noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
         self._features = self._encoded(images)
 
@@ -133,57 +183,38 @@ class Frames:
         cumulative their cumulative masks, bool [n, H, W]
         """
         drawn, seams = self._drawn(numbers, cumulative), None
-        if self._defers:
-            means = drawn.mean(axis=1)
-            seams = self._seams(numbers, cumulative, means)
+        if self._way.seams:
+            drawn, seams = drawn[:, :-1], drawn[:, -1]
             least = self.settings.least_area(self.shape)
-            for masks, mean, covered, seam in zip(drawn, means, cumulative, seams):
-                masks *= sure_parts(mean, covered, seam, least)
+            for masks, covered, seam in zip(drawn, cumulative, seams):
+                masks *= sure_parts(masks.mean(axis=0), covered, seam, least)
         if self._expects:
             drawn = level_sets(drawn.mean(axis=1), self.settings.hypotheses,
                                self.network.temperature, self.network.offset)
         return Answers(drawn, seams)
 
-    def _seams(self, numbers: Sequence[int], cumulative: NDArray[np.bool_],
-               masks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return where objects of layers' masks [n, H, W] touch, float32 [n, H, W], 0 to 1."""
-        rows = torch.tensor(numbers, device=self.network.device) * self._draws  # the first view
-        given = [torch.from_numpy(part).to(self.network.device).float()[:, None]
-                 for part in (cumulative, masks)]
-        with self.network.precision():
-            logit = self.network.model.seams(tuple(level[rows] for level in self._features), *given)
-        return logit.float().sigmoid()[:, 0].cpu().numpy()
-
     def _drawn(self, numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return what the network draws for each image, float32 [n, draws, H, W] in 0 to 1."""
-        network, k = self.network, self._draws
+        """Return what `Network.layer` does for those images, on the host: its one wait for it."""
+        device, k = self.network.device, self._way.draws
 
         def fresh() -> Tensor:
             return torch.cat([torch.randn((k, 1, *self.shape), generator=self._noises[i])
-                              for i in numbers]).to(network.device)
+                              for i in numbers]).to(device)
 
-        rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=network.device)
-        given = torch.from_numpy(cumulative).to(network.device).float()
-        given = mirrored(given[:, None].repeat_interleave(k, dim=0), k, network.views)
-        predict = predictor(network.model, tuple(level[rows] for level in self._features), given,
-                            network.alpha_bar, network.mask_values)
-        with network.precision():
-            x0 = SAMPLERS[self.settings.sampler](predict, fresh(), network.alpha_bar,
-                                                 self.settings.steps, fresh)
-        low, high = network.mask_values
-        probability = ((mirrored(x0, k, network.views) - low) / (high - low)).clamp(0, 1)
-        return probability.reshape(len(numbers), k, *self.shape).float().cpu().numpy()
+        rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=device)
+        given = torch.from_numpy(cumulative).to(device).float()[:, None]
+        features = tuple(level[rows] for level in self._features)
+        return self.network.layer(self._way, fresh, given, features).cpu().numpy()
 
     def _encoded(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, ...]:
         """Return the features of each image in the view of each draw, [n draws, ...] a level."""
-        network = self.network
-        views = min(self._draws, len(network.views))
+        network, draws = self.network, self._way.draws
+        views = min(draws, len(network.views))
         tensor = torch.cat([self._tensor(image) for image in images])
         tensor = mirrored(tensor.repeat_interleave(views, dim=0), views, network.views)
         row = torch.tensor([i * views + n % views for i in range(len(images))
-                            for n in range(self._draws)], device=network.device)
-        with network.precision():
-            return tuple(level[row] for level in network.model.encode(tensor))
+                            for n in range(draws)], device=network.device)
+        return tuple(level[row] for level in network.encode(tensor))
 
     def _tensor(self, image: NDArray[np.uint8]) -> Tensor:
         height, width = (side * self.network.model.image_scale for side in self.shape)

@@ -13,7 +13,7 @@ DATA = Path(__file__).parent / 'data'
 @pytest.fixture(scope='session')
 def composed():
     """Return the folder of composed scenes that ships for demo and tests."""
-    return DATA / 'procedural'
+    return DATA / 'drawn'
 
 
 @pytest.fixture(scope='session')

@@ -22,6 +22,7 @@ class TrainConfig:
     mask_size: int
     learns: tuple[str, ...]
     protocols: Mapping[str, float]
+    zoom: tuple[float, float]
     recorded_share: float
     pretrained: bool
     learning_rate: float
@@ -47,6 +48,8 @@ class TrainConfig:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
+        if not 0.1 <= self.zoom[0] <= self.zoom[1] <= 10:
+            raise ValueError(f'zoom must be [least, most] within 0.1 to 10, got {self.zoom}')
         for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:
                 raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')

@@ -36,7 +36,7 @@ class Feed:
             for source in sources:
                 self.held[source.name] = max(len(source), self.held.get(source.name, 0))
             self.served.append((Compositor(sources, weights, protocol, side, device, seed,
-                                           photographs=pictures), count))
+                                           photographs=pictures, zoom=config.zoom), count))
         if recorded:
             piles = RecordedScenes(recorded, side, device, seed)
             self.held['recorded'] = len(piles)

@@ -8,7 +8,7 @@ writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
 the varieties that the training's config holds out, `classes` of whole classes that it holds out,
-arranged as in `mixed`. A set that is there already is kept.
+arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is kept.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from training.engine.sources import sources_of
 from training.meshes.atlas import render_atlas
 from training.meshes.piles import write_piles
 
-SETS = ('fruit', 'classes', 'mixed', 'bin', 'physics')
+SETS = ('fruit', 'classes', 'drawn', 'mixed', 'bin', 'physics')
 FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
 CHECKSUMS = Path(__file__).with_name('testsets.json')
 SCENES, SIDE, SEED = 200, 256, 20_261_124
@@ -77,14 +77,15 @@ def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, v
     if name == 'physics':
         write_piles(out / name, count, split='test', side=side, seed=SEED)
         return
+    protocol = read_protocol('mixed' if name in ('classes', 'drawn') else name)
     if name == 'classes':
-        protocol = replace(read_protocol('mixed'), procedural=0)
-    else:
-        protocol = read_protocol(name)
+        protocol = replace(protocol, procedural=0)
     if name in FROM_CUTOUTS:
         config = read_config(DEFAULT)
         sources = sources_of(cutouts, protocol, config.held_classes, config.held_varieties,
                              FROM_CUTOUTS[name])
+    elif name == 'drawn':
+        sources = sources_of([], protocol, seed=SEED)
     else:
         atlas = out / 'meshes_test.npz'
         if not atlas.is_file():
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[2:]))
+    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[3:]))
     add_cutouts(parser, 'for the sets fruit and classes')
     parser.add_argument('--scenes', type=int, default=SCENES)
     parser.add_argument('--side', type=int, default=SIDE, help='pixels')

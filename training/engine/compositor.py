@@ -32,18 +32,19 @@ class Compositor:
 
     def __init__(self, sources: Sequence[Cutouts], weights: Sequence[float], protocol: Protocol,
                  side: int = 128, device: str = 'cpu', seed: int = 0, first: int = 0,
-                 photographs: Tensor | None = None) -> None:
+                 photographs: Tensor | None = None, zoom: tuple[float, float] = (1, 1)) -> None:
         """
         Mix `sources` by `weights` into scenes of `side` pixels a side, counted from `first`.
 
-        Photographs, uint8 [n, 3, h, w], are one more kind of background.
+        Photographs, uint8 [n, 3, h, w], are one more kind of background. Each scene is seen from
+        farther or nearer, so that its objects are `zoom` times as large, least to most.
         Raises ValueError for empty sources or weights that do not match them.
         """
         if not sources or len(weights) != len(sources) or not all(len(s) for s in sources):
             raise ValueError(f'{len(sources)} sources of {[len(s) for s in sources]} cutouts do '
                              f'not go with weights {list(weights)}; none may be empty')
         self.protocol, self.side, self.device = protocol, side, torch.device(device)
-        self.seed, self.next = seed, first
+        self.seed, self.next, self.zoom = seed, first, zoom
         self.photographs = None if photographs is None else photographs.to(self.device)
         ordered = [source.sorted() for source in sources]
         self.atlas = Atlas(ordered, self.device)
@@ -163,7 +164,11 @@ class Compositor:
         spread = draw.uniform((1, 1), *given.crowding)
         middle = draw.uniform((1, 2), -0.3, 0.3)
         place = middle + spread * draw.normal((most, 2)).clamp(-1.8, 1.8)
-        return draw_poses(draw, size.clamp(0.07, max(0.7, high)), place.clamp(-0.95, 0.95))
+        size, place = size.clamp(0.07, max(0.7, high)), place.clamp(-0.95, 0.95)
+        if self.zoom != (1, 1):  # else nothing is drawn: scenes stay those of their seed
+            zoom = torch.exp(draw.uniform((1,), *map(math.log, self.zoom)))
+            size, place = size * zoom, place * zoom[..., None]
+        return draw_poses(draw, size, place)
 
     def _shadows(self, dark: Tensor, move: Tensor, points: Pixels, poses: Poses, pictures: Tensor,
                  level: Tensor) -> Tensor:

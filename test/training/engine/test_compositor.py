@@ -3,6 +3,7 @@ import torch
 from training.cutouts import Cutouts, SIDE
 from training.engine.compositor import Compositor, paint
 from training.engine.protocols import read_protocol
+from training.engine.randomness import SceneRandom
 
 
 def equal(first, second):
@@ -71,6 +72,21 @@ def test_deep_layers_are_common(compositor):
     depth = compositor('mixed', 64).scenes(200).layers.amax(dim=1)
     assert (depth >= 3).float().mean() > 0.3
     assert depth.max() <= 8
+
+
+def test_zoom_is_the_camera_nearer_or_farther(compositor):
+    def poses(*zoom):
+        maker = compositor('mixed', 64, seed=1, zoom=zoom)
+        return maker._poses(SceneRandom(1, torch.arange(50)))
+
+    as_ever = poses(1, 1)
+    for factor in (0.5, 2.0):
+        assert torch.allclose(poses(factor, factor).size, as_ever.size * factor)
+        assert torch.allclose(poses(factor, factor).place, as_ever.place * factor)
+    factor = poses(0.5, 2.0).size / as_ever.size
+    assert torch.allclose(factor, factor[:, :1].expand_as(factor))  # of the scene, not the object
+    assert 0.5 <= factor.min() < 0.7
+    assert 1.5 < factor.max() <= 2.0
 
 
 def test_larger_images_show_the_same_scene(compositor):

@@ -1,0 +1,70 @@
+"""
+Functions of tensors that a CUDA device replays as one graph; elsewhere they are simply called.
+
+A layer is some hundred small kernels. Launched one by one they take longer than they run; captured
+once for each set of shapes and replayed they are one launch (CUDA graphs).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+import threading
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Function = Callable[..., tuple[Tensor, ...]]
+KEPT = 16  # graphs; each holds its memory, and a camera and its batches need only a few
+WARM_UP = 3  # calls before the capture, in which libraries choose their kernels
+
+
+class _Captured(NamedTuple):
+    graph: torch.cuda.CUDAGraph
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class Replayed:
+    """
+    Calls a function; on CUDA captures it first, once for each way and shapes of its tensors.
+
+    The function is given `way`, which says how it works, and tensors of one device; it must ask
+    nothing of the host, neither a value nor a size that depends on values.
+    `captures` may be switched off, as for counting what the function does.
+    """
+
+    def __init__(self, function: Function, device: torch.device) -> None:
+        """Capture nothing yet."""
+        self.captures = device.type == 'cuda'
+        self._function, self._device, self._lock = function, device, threading.Lock()
+        self._known: OrderedDict[Hashable, _Captured] = OrderedDict()
+
+    def __call__(self, way: Hashable, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Return what the function returns, in tensors that no later call writes to."""
+        if not self.captures:
+            return self._function(way, *tensors)
+        key = (way, tuple((tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors))
+        with self._lock, torch.cuda.device(self._device):
+            if key not in self._known:
+                self._known[key] = self._captured(way, tensors)
+            self._known.move_to_end(key)
+            graph, inputs, outputs = self._known[key]
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+            for kept, tensor in zip(inputs, tensors):
+                kept.copy_(tensor)
+            graph.replay()
+            return tuple(output.clone() for output in outputs)
+
+    def _captured(self, way: Hashable, tensors: tuple[Tensor, ...]) -> _Captured:
+        inputs = tuple(tensor.clone() for tensor in tensors)
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_UP):
+                self._function(way, *inputs)
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode='thread_local'):
+            outputs = self._function(way, *inputs)
+        return _Captured(graph, inputs, outputs)
