@@ -1,4 +1,4 @@
-"""A function replayed as a CUDA graph answers as the function does, and asks nothing of the host."""
+"""A function replayed as a CUDA graph answers as the function, and asks nothing of the host."""
 
 from contextlib import nullcontext
 
