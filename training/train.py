@@ -199,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         log.error('%s', error)
         return 2
+    except KeyboardInterrupt:
+        log.info('stopped before a step was taken; %s is as it was', given.run)
+        return 0
     facts = {'config': asdict(config), 'sources': feed.held, 'device': device}
     if start is not None:
         facts['start'] = {'weights': start.label, 'training': start.training}

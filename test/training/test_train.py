@@ -119,3 +119,15 @@ def test_recorded_scenes_are_trained_on_beside_composed_ones(config, composed, t
     held = load_checkpoint(folder / 'weights.safetensors').training['sources']
     assert set(held) == {'procedural', 'recorded'}
     assert held['recorded'] == len(list((composed / 'images').iterdir()))
+
+
+def test_an_interrupt_while_objects_are_drawn_leaves_no_traceback(config, tmp_path, monkeypatch,
+                                                                  caplog):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('training.engine.sources.procedural_cutouts', interrupted)
+    caplog.set_level('INFO')
+    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 0
+    assert 'stopped before a step was taken' in caplog.text
+    assert not (tmp_path / 'run').exists()
