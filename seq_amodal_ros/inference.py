@@ -20,7 +20,7 @@ from seq_amodal_ros.devices import computes_in_bfloat16
 from seq_amodal_ros.diffusion.samplers import Fresh, SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
-from seq_amodal_ros.parts import sure_parts
+from seq_amodal_ros.parts import HINT, next_bar, sure_parts
 from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.sequential import Answers
 import torch
@@ -171,6 +171,7 @@ class Frames:
         self._expects = settings.steps == 1 and network.estimates
         draws = min(settings.hypotheses, len(VIEWS)) if self._expects else settings.hypotheses
         self._way = Way(settings.sampler, settings.steps, draws, defer and network.estimates)
+        self._bars = [HINT for _ in images]
         self._noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
         self._features = self._encoded(images)
 
@@ -186,8 +187,10 @@ class Frames:
         if self._way.seams:
             drawn, seams = drawn[:, :-1], drawn[:, -1]
             least = self.settings.least_area(self.shape)
-            for masks, covered, seam in zip(drawn, cumulative, seams):
-                masks *= sure_parts(masks.mean(axis=0), covered, seam, least)
+            for i, masks, covered, seam in zip(numbers, drawn, cumulative, seams):
+                kept, surest = sure_parts(masks.mean(axis=0), covered, seam, least, self._bars[i])
+                masks *= kept
+                self._bars[i] = next_bar(surest)
         if self._expects:
             drawn = level_sets(drawn.mean(axis=1), self.settings.hypotheses,
                                self.network.temperature, self.network.offset)

@@ -12,6 +12,7 @@ from seq_amodal_ros.scene import Mask
 SEAM = 0.4   # probability from which two objects touch at a pixel; chosen on validation scenes
 SURE = 0.75  # mean probability from which an object is on the layer for sure; chosen there as well
 HINT = 0.55  # mean probability below which even the surest is no object; chosen there as well
+CLEAR = 0.6  # the same after an answer that was not clear itself; chosen there as well
 
 
 def separated(mask: Mask, seams: NDArray[np.float32] | None, least: float) -> NDArray[np.int32]:
@@ -57,16 +58,19 @@ def nearest_part(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def sure_parts(probability: NDArray[np.float32], covered: Mask,
-               seams: NDArray[np.float32] | None, least: float) -> Mask:
+               seams: NDArray[np.float32] | None, least: float, bar: float = HINT,
+               ) -> tuple[Mask, float]:
     """
     Return where a layer's probability [H, W] is that of parts which are on it for sure, [H, W].
+
+    And the surest one's mean probability, from which follows the next answer's bar (next_bar).
 
     What is likely to lie deeper stays open, and is asked for again when more is covered; taken too
     early it would count as lying on what in truth lies on it, and what is asked for afterwards
     would rest on that. Taken too late it loses nothing: Eq. 2 puts it on the layer where it is.
     An object is sure by its mean probability where it is not `covered`. Where none is, the surest
-    of at least `least` pixels is taken, so that there is an end; where that is a mere hint, nothing
-    is: on pictures of an unknown kind one hint after another would be a layer.
+    of at least `least` pixels is taken, so that there is an end; where that is under the `bar`,
+    nothing is: on pictures of an unknown kind one hint after another would be a layer.
     """
     labels = separated(probability > 0.5, seams, least)
     weight = np.where(covered, 0.01, 1).ravel()  # an object that is covered wholly has a mean too
@@ -74,9 +78,15 @@ def sure_parts(probability: NDArray[np.float32], covered: Mask,
     mean = np.bincount(labels.ravel(), weight * probability.ravel()) / \
         np.maximum(np.bincount(labels.ravel(), weight), 1e-9)
     mean[0], mean[areas < least] = 0, 0
-    if mean.max() < HINT:
-        return np.zeros_like(covered)
+    surest = float(mean.max())
+    if surest < bar:
+        return np.zeros_like(covered), surest
     if len(mean) <= 2:
-        return np.ones_like(covered)
-    sure = mean >= min(SURE, mean.max())
-    return np.asarray(sure[nearest_part(labels)], bool)
+        return np.ones_like(covered), surest
+    sure = mean >= min(SURE, surest)
+    return np.asarray(sure[nearest_part(labels)], bool), surest
+
+
+def next_bar(surest: float) -> float:
+    """Return what the next answer's surest part must reach after one whose surest had so much."""
+    return HINT if surest >= CLEAR else CLEAR

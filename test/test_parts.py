@@ -1,7 +1,8 @@
 """The parts of a layer: what belongs together, and what it holds for sure."""
 
 import numpy as np
-from seq_amodal_ros.parts import HINT, separated, SURE, sure_parts
+import pytest
+from seq_amodal_ros.parts import CLEAR, HINT, next_bar, separated, SURE, sure_parts
 
 SIZE, LEAST = 24, 5
 
@@ -22,7 +23,7 @@ def numbers(field, seams=None):
 def kept(probability, covered=None, seams=None):
     """Return the values that are left of a map after what is unsure is put off, without 0."""
     covered = np.zeros((SIZE, SIZE), bool) if covered is None else covered
-    left = probability * sure_parts(probability, covered, seams, LEAST)
+    left = probability * sure_parts(probability, covered, seams, LEAST)[0]
     return sorted(np.unique(left[left > 0.5]).tolist())
 
 
@@ -71,6 +72,19 @@ def test_hints_of_objects_are_none():
     assert kept(painted((0, 0, FAINT))) == []
     assert kept(painted((0, 0, FAINT), (12, 12, FAINT))) == []
     assert kept(painted((0, 0, DOUBTFUL), (12, 12, FAINT))) == [DOUBTFUL]
+
+
+def test_after_a_hint_the_next_answer_must_be_clearer():
+    between = (HINT + CLEAR) / 2
+    answer, covered = painted((0, 0, between)), np.zeros((SIZE, SIZE), bool)
+    bar, seen = HINT, []
+    for _ in range(2):
+        mask, surest = sure_parts(answer, covered, None, LEAST, bar)
+        seen.append(bool((answer * mask > 0).any()))
+        bar = next_bar(surest)
+    assert seen == [True, False]
+    assert surest == pytest.approx(between)
+    assert next_bar(CLEAR) == HINT
 
 
 def test_a_scrap_is_never_the_surest():

@@ -5,10 +5,11 @@ Calibrate weights, so that hypotheses are as often right as they say.
         --out calibrated.safetensors
 
 Scenes for validation are composed of what the training may see, under a seed of their own, and
-segmented. The temperature and the offset of the logits (Platt 1999) that then have the least
-expected calibration error, where objects in front hide the truth, are stored with the weights; what
-they give is printed beside. With `--bias` the logits are raised first, for weights that are too
-careful, and with `--mask-size` they are to be asked for finer or coarser masks than they were
+segmented; `--recorded` adds rendered piles, which no training saw. The temperature and the offset
+of the logits (Platt 1999) that then have the least expected calibration error, where objects in
+front hide the truth, in the mean over protocols and recorded sets, are stored with the weights;
+what they give is printed beside. With `--bias` the logits are raised first, for weights that are
+too careful, and with `--mask-size` they are to be asked for finer or coarser masks than they were
 trained on: which values find most is to be seen on scenes for validation as well.
 """
 
@@ -66,13 +67,21 @@ def fitted(reliability: Sequence[Mapping[str, float]]) -> tuple[float, float]:
     return round(float(TEMPERATURES[best[0]]), 3), round(float(OFFSETS[best[1]]), 3)
 
 
-def judged(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> dict[str, Any]:
-    """Return temperature, offset, ece, brier, ged of a checkpoint's hypotheses and reliability."""
+def judged(checkpoint: Checkpoint, sets: Sequence[Sequence[Sample]], device: str,
+           ) -> dict[str, Any]:
+    """
+    Return temperature, offset, ece, brier, ged of a checkpoint's hypotheses and reliability.
+
+    Means over the sets. The reliability holds the bins of all, 'pixels' as shares of their set's.
+    """
     segmenter = Segmenter(checkpoint, device, Settings(hypotheses=HYPOTHESES))
-    result = evaluate(scenes, segmenter.segment)['hypotheses']
+    results = [evaluate(scenes, segmenter.segment)['hypotheses'] for scenes in sets]
+    bins = [{**row, 'pixels': row['pixels'] / sum(each['pixels'] for each in result['reliability'])}
+            for result in results for row in result['reliability']]
     return {'temperature': checkpoint.temperature, 'offset': checkpoint.offset,
-            **{key: round(result[key], 4) for key in ('ece', 'brier', 'ged')},
-            'reliability': result['reliability']}
+            **{key: round(float(np.mean([result[key] for result in results])), 4)
+               for key in ('ece', 'brier', 'ged')},
+            'reliability': bins}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of(__doc__)
     parser.add_argument('weights', help='name or path')
     add_cutouts(parser)
-    parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit'])
+    parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit', 'bin'])
+    parser.add_argument('--recorded', type=Path, nargs='*', default=[], metavar='JSON',
+                        help='annotations.json of rendered piles')
     parser.add_argument('--scenes', type=int, default=100, help='of each protocol')
     parser.add_argument('--bias', type=float, default=0.0, help='added to the logits of masks')
     parser.add_argument('--mask-size', type=int, help='of the weights from now on; default: theirs')
@@ -101,15 +112,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checkpoint.model.config = replace(checkpoint.model.config, mask_size=given.mask_size)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            scenes = validation(Path(folder), given.cutouts, given.protocols, given.scenes)
-            raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), scenes, given.device)
+            sets = [validation(Path(folder) / name, given.cutouts, [name], given.scenes)
+                    for name in given.protocols]
+            sets += [list(samples(path)) for path in given.recorded]
+            raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
             temperature, offset = fitted(raw.pop('reliability'))
-            after = judged(replace(checkpoint, temperature=temperature, offset=offset), scenes,
+            after = judged(replace(checkpoint, temperature=temperature, offset=offset), sets,
                            given.device)
             del after['reliability']
         save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
                         {**checkpoint.training, 'calibrated': {
-                            'scenes': len(scenes), 'protocols': given.protocols,
+                            'scenes': sum(map(len, sets)), 'protocols': given.protocols,
+                            'recorded': len(given.recorded),
                             'bias': given.bias, 'before': raw, 'after': after}},
                         temperature, offset)
     except (ValueError, OSError) as error:

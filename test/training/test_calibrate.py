@@ -39,6 +39,21 @@ def test_what_was_fitted_is_stored_with_the_weights_and_errs_less(tmp_path, caps
         assert torch.equal(value, after.model.state_dict()[name]), name
 
 
+def test_protocols_and_recorded_piles_weigh_alike(composed, tmp_path):
+    scenes, brier = [], []
+    piles = str(composed / 'annotations.json')
+    for recorded in ([], [piles], [piles, piles]):
+        assert main(['default', '--protocols', 'mixed', '--recorded', *recorded, '--scenes', '4',
+                     '--device', 'cpu', '--out', str(tmp_path / 'calibrated.safetensors')]) == 0
+        said = json.loads((tmp_path / 'calibrated.json').read_text())['training']['calibrated']
+        scenes.append(said['scenes'])
+        brier.append(said['before']['brier'])
+    assert scenes == [4, 12, 20]
+    alone = 2 * brier[1] - brier[0]  # of the piles, by the mean of the two
+    assert brier[2] == pytest.approx((brier[0] + 2 * alone) / 3, abs=2e-4)
+    assert brier[1] != brier[0]
+
+
 def test_logits_are_raised_and_the_size_set_first_where_asked(tmp_path):
     out = tmp_path / 'raised.safetensors'
     assert main(['default', '--protocols', 'mixed', '--scenes', '1', '--device', 'cpu',
