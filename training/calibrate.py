@@ -112,8 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checkpoint.model.config = replace(checkpoint.model.config, mask_size=given.mask_size)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            sets = [validation(Path(folder) / name, given.cutouts, [name], given.scenes)
-                    for name in given.protocols]
+            sets = [validation(Path(folder) / str(number), given.cutouts, [name], given.scenes)
+                    for number, name in enumerate(given.protocols)]
             sets += [list(samples(path)) for path in given.recorded]
             raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
             temperature, offset = fitted(raw.pop('reliability'))

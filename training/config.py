@@ -48,7 +48,8 @@ class TrainConfig:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
-        if not 0.1 <= self.zoom[0] <= self.zoom[1] <= 10:
+        pair = isinstance(self.zoom, tuple) and len(self.zoom) == 2
+        if not (pair and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10):
             raise ValueError(f'zoom must be [least, most] within 0.1 to 10, got {self.zoom}')
         for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:

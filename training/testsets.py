@@ -120,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, 6, None)
     try:
+        if given.scenes < 1:
+            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
         for name in FROM_CUTOUTS:
             if name in given.sets and not given.cutouts:
                 raise ValueError(f'the set {name} needs --cutouts: no registry brings pictures of '

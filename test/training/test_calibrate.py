@@ -8,6 +8,7 @@ from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
 from training.calibrate import fitted, main
+from training.engine.protocols import FOLDER
 
 
 def test_temperature_and_offset_undo_what_was_done_to_true_probabilities():
@@ -39,16 +40,23 @@ def test_what_was_fitted_is_stored_with_the_weights_and_errs_less(tmp_path, caps
         assert torch.equal(value, after.model.state_dict()[name]), name
 
 
-def test_protocols_and_recorded_piles_weigh_alike(composed, tmp_path):
+def test_protocols_and_recorded_piles_weigh_alike(composed, edited, tmp_path):
     scenes, brier = [], []
-    piles = str(composed / 'annotations.json')
+    few = json.loads((composed / 'annotations.json').read_text())
+    few['images'] = few['images'][:2]
+    known = {image['id'] for image in few['images']}
+    few['annotations'] = [each for each in few['annotations'] if each['image_id'] in known]
+    (tmp_path / 'piles.json').write_text(json.dumps(few))
+    (tmp_path / 'images').symlink_to(composed / 'images')
+    piles = str(tmp_path / 'piles.json')
+    protocol = str(edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20))
     for recorded in ([], [piles], [piles, piles]):
-        assert main(['default', '--protocols', 'mixed', '--recorded', *recorded, '--scenes', '4',
+        assert main(['default', '--protocols', protocol, '--recorded', *recorded, '--scenes', '2',
                      '--device', 'cpu', '--out', str(tmp_path / 'calibrated.safetensors')]) == 0
         said = json.loads((tmp_path / 'calibrated.json').read_text())['training']['calibrated']
         scenes.append(said['scenes'])
         brier.append(said['before']['brier'])
-    assert scenes == [4, 12, 20]
+    assert scenes == [2, 4, 6]
     alone = 2 * brier[1] - brier[0]  # of the piles, by the mean of the two
     assert brier[2] == pytest.approx((brier[0] + 2 * alone) / 3, abs=2e-4)
     assert brier[1] != brier[0]

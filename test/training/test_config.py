@@ -38,7 +38,7 @@ def test_weights_of_losses_are_not_negative(name):
         replace(read_config(), **{name: -1})
 
 
-@pytest.mark.parametrize('zoom', [(0.01, 1), (2, 1), (1, 11)])
+@pytest.mark.parametrize('zoom', [(0.01, 1), (2, 1), (1, 11), (1,), 2])
 def test_zoom_goes_from_least_to_most(zoom):
     with pytest.raises(ValueError, match=r'zoom must be \[least, most\] within 0.1 to 10'):
         replace(read_config(), zoom=zoom)
