@@ -22,12 +22,12 @@ from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from training.calibrate import validation
 from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config, TrainConfig
 from training.feed import Feed
 from training.settings import read_settings
 from training.train import Run, train
+from training.validation import validation
 
 VARIANTS = Path(__file__).with_name('ablations.yaml')
 STEPS = (1, 2, 4, 8)
@@ -112,12 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     found: dict[str, list[str]] = {}
     try:
-        if given.scenes < 1:
-            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
         device, variants = str(choose_device(given.device)), read_variants(given.variants)
         protocols = list(next(iter(variants.values())).protocols)
         with tempfile.TemporaryDirectory() as folder:
-            scenes = validation(Path(folder), given.cutouts, protocols, given.scenes)
+            scenes = [sample for number, name in enumerate(protocols) for sample in validation(
+                Path(folder) / str(number), given.cutouts, name, given.scenes)]
             for name, config in variants.items():
                 checkpoint = trained(given.out / name.replace(' ', '_'), config, given.cutouts,
                                      device)

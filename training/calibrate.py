@@ -1,4 +1,4 @@
-"""
+r"""
 Calibrate weights, so that hypotheses are as often right as they say.
 
     python -m training.calibrate runs/default/weights.safetensors --cutouts meshes.npz fruit.npz \
@@ -27,29 +27,29 @@ from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
-from training.config import read_config
-from training.engine.protocols import read_protocol
-from training.engine.sources import sources_of
-from training.testsets import compose, SIDE
+from training.validation import validation
 
 TEMPERATURES = np.geomspace(0.3, 3, 101)
 OFFSETS = np.linspace(-1.5, 1.5, 101)
-SEED = 4242
 MAX_BIAS = 4.0  # of a logit: beyond, all is mask or nothing
 HYPOTHESES = 64  # so that their mean takes many values
 
 
-def validation(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str], count: int,
-               ) -> list[Sample]:
-    """Return `count` scenes of each protocol, in `folder`; held-out objects are left out."""
-    held, found = read_config(), []
-    for number, name in enumerate(protocols):
-        protocol = read_protocol(name)
-        sources = sources_of(cutouts, protocol, held.held_classes, held.held_varieties, seed=SEED)
-        part = folder / str(number)
-        compose(sources, protocol, part, count, SIDE, SEED)
-        found += list(samples(part / 'annotations.json'))
-    return found
+def prepared(checkpoint: Checkpoint, bias: float, mask_size: int | None) -> None:
+    """
+    Raise the logits of a checkpoint's masks, in place, and set the size they are asked for in.
+
+    Raises ValueError for a bias beyond MAX_BIAS, a size that cannot be, and for networks whose
+    hypotheses are samples.
+    """
+    if not isinstance(checkpoint.model, EncodeOnceDenoiser):
+        raise ValueError(f'{checkpoint.label} predicts {checkpoint.model.predicts}: its '
+                         'hypotheses are samples, which no temperature calibrates')
+    if not abs(bias) <= MAX_BIAS:
+        raise ValueError(f'a bias must lie in {-MAX_BIAS} to {MAX_BIAS}, got {bias}')
+    checkpoint.model.raise_logits(bias)
+    if mask_size is not None:
+        checkpoint.model.config = replace(checkpoint.model.config, mask_size=mask_size)
 
 
 def fitted(reliability: Sequence[Mapping[str, float]]) -> tuple[float, float]:
@@ -100,19 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         checkpoint = load_checkpoint(given.weights)
-        if not isinstance(checkpoint.model, EncodeOnceDenoiser):
-            raise ValueError(f'{checkpoint.label} predicts {checkpoint.model.predicts}: its '
-                             'hypotheses are samples, which no temperature calibrates')
-        if given.scenes < 1:
-            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
-        if not abs(given.bias) <= MAX_BIAS:
-            raise ValueError(f'--bias must lie in {-MAX_BIAS} to {MAX_BIAS}, got {given.bias}')
-        checkpoint.model.raise_logits(given.bias)
-        if given.mask_size is not None:
-            checkpoint.model.config = replace(checkpoint.model.config, mask_size=given.mask_size)
+        prepared(checkpoint, given.bias, given.mask_size)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            sets = [validation(Path(folder) / str(number), given.cutouts, [name], given.scenes)
+            sets = [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)
                     for number, name in enumerate(given.protocols)]
             sets += [list(samples(path)) for path in given.recorded]
             raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)

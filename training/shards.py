@@ -1,8 +1,9 @@
 """Work in parts that survive an interruption: each done part is a file, made by some process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 import io
 import json
 import multiprocessing
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import write_atomic
 from tqdm import tqdm
+from training.runs import locked
 
 Arrays = dict[str, NDArray]
 Task = TypeVar('Task')
@@ -25,22 +27,23 @@ class PartsError(ValueError):
     """Parts that cannot be made or gone on with; the message names them and the way out."""
 
 
-def parts_folder(out: Path, settings: Mapping[str, Any]) -> Path:
+@contextmanager
+def parts_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     """
-    Return the folder OUT.parts, made or gone on with.
+    Yield the folder OUT.parts, made or gone on with, which no other process then works in.
 
-    Raises PartsError, naming it, if it holds parts that were made with other settings.
+    Raises PartsError, naming it, if it holds parts that were made with other settings, and
+    ValueError if another process is at work there.
     """
     folder = out.with_name(f'{out.name}.parts')
     note, text = folder / 'settings.json', json.dumps(dict(settings), sort_keys=True)
     folder.mkdir(parents=True, exist_ok=True)
-    if note.is_file() and note.read_text() != text:
-        raise PartsError(f'{folder}: an interrupted run left it with other settings '
-                         f'({note.read_text()}); use those, or remove the folder')
-    part = note.with_name(f'{note.name}.{os.getpid()}')
-    part.write_text(text)
-    part.replace(note)
-    return folder
+    with locked(folder):
+        if note.is_file() and note.read_text() != text:
+            raise PartsError(f'{folder}: an interrupted run left it with other settings '
+                             f'({note.read_text()}); use those, or remove the folder')
+        write_atomic(note, text.encode())
+        yield folder
 
 
 def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arrays],

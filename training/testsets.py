@@ -41,9 +41,13 @@ BATCH = 10
 
 
 def compose(sources: tuple[Sequence[Cutouts], Sequence[float]], protocol: Protocol, out: Path,
-            count: int, side: int, seed: int = SEED) -> None:
-    """Write `count` scenes of a protocol as amodal COCO; `out` appears when all are there."""
-    compositor = Compositor(*sources, protocol, side, seed=seed)
+            count: int, side: int, seed: int = SEED, zoom: float = 1.0) -> None:
+    """
+    Write `count` scenes of a protocol, `zoom` times as near, as amodal COCO.
+
+    The folder `out` appears when all are there.
+    """
+    compositor = Compositor(*sources, protocol, side, seed=seed, zoom=(zoom, zoom))
     part = out.with_name(f'.{out.name}.part')
     shutil.rmtree(part, ignore_errors=True)
     (part / 'images').mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""
+r"""
 Train the encode-once denoiser on composed scenes (Alg. 1).
 
     python -m training.train --run runs/default --cutouts meshes.npz fruit.npz \

@@ -82,7 +82,7 @@ def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('more, reason', [(['--scenes', '0'], '--scenes 0: it counts from 1'),
-                                          (['--bias', 'nan'], '--bias must lie in -4.0 to 4.0'),
+                                          (['--bias', 'nan'], 'a bias must lie in -4.0 to 4.0'),
                                           (['--mask-size', '100'], 'a multiple of 16'),
                                           (['--protocols', 'fruit'], 'no cutout of class Apple')])
 def test_what_gives_no_scenes_is_named(tmp_path, capsys, more, reason):

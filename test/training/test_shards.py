@@ -47,10 +47,19 @@ def test_broken_parts_are_named(tmp_path):
 
 
 def test_other_settings_need_another_folder(tmp_path):
-    folder = parts_folder(tmp_path / 'out', {'seed': 1})
-    assert parts_folder(tmp_path / 'out', {'seed': 1}) == folder
-    with pytest.raises(PartsError, match='other settings'):
-        parts_folder(tmp_path / 'out', {'seed': 2})
+    for _ in range(2):
+        with parts_folder(tmp_path / 'out', {'seed': 1}) as folder:
+            assert folder == tmp_path / 'out.parts'
+    with pytest.raises(PartsError, match='other settings'), \
+            parts_folder(tmp_path / 'out', {'seed': 2}):
+        pass
+
+
+def test_two_do_not_work_in_one_folder_at_once(tmp_path):
+    with parts_folder(tmp_path / 'out', {'seed': 1}) as folder:
+        with pytest.raises(ValueError, match=f'{folder}: another process works there'), \
+                parts_folder(tmp_path / 'out', {'seed': 1}):
+            pass
 
 
 def sleep_long(folder):

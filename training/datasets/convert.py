@@ -34,7 +34,6 @@ from training.commands import parser_of
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
-from training.runs import locked
 from training.shards import Arrays, complete, parts_folder, read_parts
 
 BATCH = 32  # images of a part file
@@ -107,7 +106,7 @@ def convert(source: Source, out: Path, output: str, limit: int | None, workers: 
         raise DatasetError(f'{source.path}: images: an empty split, there is nothing to convert')
     tally = Tally(bad=faults)
     folder = out.with_name(f'{out.name}.parts')
-    with _writing(folder), locked(parts_folder(out, _settings(source, limit))):
+    with _writing(folder), parts_folder(out, _settings(source, limit)):
         try:
             paths = complete(folder, _batches(source, _chosen(entries, limit), skip_bad),
                              convert_batch, workers, 'converted')

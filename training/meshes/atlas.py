@@ -121,12 +121,12 @@ def render_atlas(out: Path, split: str = 'train', views: int = 6, count: int | N
         raise MeshError(f'{count} objects, {views} views, {workers} workers, seed {seed}: each '
                         f'counts from 1 (the seed from 0), and {split} has {len(objects)} objects')
     orders = {str(item.digest): Order(item, views, seed) for item in objects[:count]}
-    folder = parts_folder(out, {'views': views, 'seed': seed})
-    parts = read_parts(complete(folder, orders, render_views, workers, 'objects'))
     names = np.array([item.name for item in objects[:count]])
-    save_arrays(out, {'rgba': np.concatenate([part['rgba'] for part in parts]),
-                      'label': np.repeat(np.arange(count), views), 'class_names': names})
-    shutil.rmtree(folder)
+    with parts_folder(out, {'views': views, 'seed': seed}) as folder:
+        parts = read_parts(complete(folder, orders, render_views, workers, 'objects'))
+        save_arrays(out, {'rgba': np.concatenate([part['rgba'] for part in parts]),
+                          'label': np.repeat(np.arange(count), views), 'class_names': names})
+        shutil.rmtree(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

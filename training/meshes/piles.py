@@ -116,11 +116,12 @@ def write_piles(out: Path, scenes: int, split: str = 'test', side: int = 256,
                         f'{workers} workers, seed {seed}: counts go from 1, the side from 32, '
                         'the seed from 0, and the fewest come first')
     items = tuple(mesh_objects(split))
-    folder = parts_folder(out, {'split': split, 'side': side, 'objects': objects, 'seed': seed})
+    settings = {'split': split, 'side': side, 'objects': objects, 'seed': seed}
     orders = {f'{i:05d}': Order(i, items, objects, side, seed) for i in range(scenes)}
-    _assemble(folder / 'set', complete(folder, orders, render_pile, workers, 'piles'))
-    (folder / 'set').replace(out)
-    shutil.rmtree(folder)
+    with parts_folder(out, settings) as folder:
+        _assemble(folder / 'set', complete(folder, orders, render_pile, workers, 'piles'))
+        (folder / 'set').replace(out)
+        shutil.rmtree(folder)
 
 
 def _assemble(folder: Path, paths: list[Path]) -> None:

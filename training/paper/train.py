@@ -1,4 +1,4 @@
-"""
+r"""
 Train the paper's system (Alg. 1) on a data set in amodal COCO, or on a protocol's scenes.
 
     python -m training.paper.train --preset paper --coco TRAIN/annotations.json --out runs/paper

@@ -1,4 +1,4 @@
-"""
+r"""
 Run an experiment of the paper's Sec. 5: train what it needs, test, write JSON and Markdown.
 
     python -m training.paper.experiments tab4 --coco TRAIN/annotations.json \
