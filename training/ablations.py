@@ -9,7 +9,7 @@ K = 3 hypotheses, at each number of steps. The table is printed and written to O
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 import json
 import logging
 import math
@@ -25,7 +25,7 @@ from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config, TrainConfig
 from training.feed import Feed
-from training.settings import read_settings
+from training.settings import as_tuples, made, read_settings
 from training.train import Run, train
 from training.validation import validation
 
@@ -53,7 +53,8 @@ def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
         if unknown := sorted(set(wanted) - known):
             raise ValueError(f'{path}: {name}: unknown {unknown}; a training has '
                              f'{sorted(known)}')
-        found[name] = replace(read_config(), **wanted)
+        found[name] = made(TrainConfig, {**vars(read_config()), **as_tuples(wanted)},
+                           f'{path}: {name}')
     return found
 
 

@@ -1,6 +1,7 @@
 """What the command lines of training have in common."""
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -20,3 +21,32 @@ def add_cutouts(parser: argparse.ArgumentParser,
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device, a text for `choose_device`."""
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+
+
+def check_range(name: str, value: float, least: float, most: float) -> None:
+    """Raise ValueError, naming the option, for a value out of its range or not a number."""
+    if not least <= value <= most:
+        raise ValueError(f'{name} must lie in {least:g} to {most:g}, got {value}')
+
+
+def check_writable(out: Path) -> None:
+    """Raise ValueError, naming it, for a new file or folder that cannot be; before work starts."""
+    probe = out.with_name(f'.{out.name}.{os.getpid()}.probe')
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{out}: cannot be written ({error}); give another --out') from error
+
+
+def check_file(out: Path) -> None:
+    """Raise ValueError, naming it, for a file that cannot be written or is a folder."""
+    if out.is_dir():
+        raise ValueError(f'{out}: is a folder; give the name of a file to --out')
+    check_writable(out)
+
+
+def check_folder(out: Path) -> None:
+    """Make a folder, if there is none yet; raise ValueError, naming it, where that cannot be."""
+    check_writable(out / 'new')

@@ -1,10 +1,10 @@
 """The training's settings, read from YAML and checked by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from training.settings import read_settings
+from training.settings import read_as
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
@@ -48,8 +48,10 @@ class TrainConfig:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
-        pair = isinstance(self.zoom, tuple) and len(self.zoom) == 2
-        if not (pair and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10):
+        if self.steps < 1 or self.scenes_per_step < 1:
+            raise ValueError('steps and scenes_per_step count from 1, got '
+                             f'{self.steps} and {self.scenes_per_step}')
+        if not 0.1 <= self.zoom[0] <= self.zoom[1] <= 10:
             raise ValueError(f'zoom must be [least, most] within 0.1 to 10, got {self.zoom}')
         for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:
@@ -58,8 +60,4 @@ class TrainConfig:
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:
     """Read a TrainConfig; raises ValueError, naming file and key, for wrong keys or values."""
-    settings = read_settings(path, {field.name for field in fields(TrainConfig)})
-    try:
-        return TrainConfig(**settings)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
+    return read_as(TrainConfig, path)

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from training.arrays import ArraysError, read_arrays
 
 SIDE = 100
-MAX_PIXELS = 1 << 31
 
 
 class CutoutError(ValueError):
@@ -48,17 +48,22 @@ class Cutouts:
 def read_cutouts(path: Path) -> Cutouts:
     """Read an .npz file of cutouts; raises CutoutError, naming the file, if it is not one."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            rgba, label, names = data['rgba'], data['label'], data['class_names']
-            variety = data['variety'] if 'variety' in data else names[label]
-    except (OSError, ValueError, KeyError, IndexError) as error:
+        data = read_arrays(path)
+        rgba, label, names = data['rgba'], data['label'], data['class_names']
+    except (ArraysError, KeyError) as error:
         raise CutoutError(f'{path}: not a file of cutouts ({error}); it must be an .npz with rgba, '
                           'label and class_names') from error
     if rgba.ndim != 4 or rgba.shape[3] != 4 or rgba.dtype != np.uint8 or not len(rgba):
         raise CutoutError(f'{path}: rgba must be uint8 [n, height, width, 4], got {rgba.dtype} '
                           f'{list(rgba.shape)}')
-    if not len(rgba) == len(label) == len(variety):
-        raise CutoutError(f'{path}: {len(rgba)} pictures, {len(label)} labels, {len(variety)} '
+    if label.ndim != 1 or label.dtype.kind not in 'iu' or names.ndim != 1 or \
+            not (0 <= label).all() or not (label < len(names)).all():
+        raise CutoutError(f'{path}: label must be whole numbers [n] that count class_names [classes] '
+                          f'from 0, got {label.dtype} {list(label.shape)} of '
+                          f'{list(names.shape)} names')
+    variety = data.get('variety', names[label])
+    if not len(rgba) == len(label) == variety.size:
+        raise CutoutError(f'{path}: {len(rgba)} pictures, {len(label)} labels, {variety.size} '
                           'varieties: the numbers must agree')
     _check_alpha(path, rgba[..., 3])
     pictures = torch.from_numpy(rgba).permute(0, 3, 1, 2)
@@ -66,7 +71,7 @@ def read_cutouts(path: Path) -> Cutouts:
         pictures = torch.nn.functional.interpolate(pictures.float(), (SIDE, SIDE), mode='area')
         pictures = pictures.round().to(torch.uint8)
     return Cutouts(path.stem, pictures.contiguous(), tuple(str(names[i]) for i in label),
-                   tuple(str(v) for v in variety))
+                   tuple(str(v) for v in variety.ravel()))
 
 
 def _check_alpha(path: Path, alpha: np.ndarray) -> None:

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
-from training.commands import parser_of
-from training.shards import save_arrays
+from training.arrays import save_arrays
+from training.commands import check_file, parser_of
 
 URL = ('https://registry.npmjs.org/emoji-datasource-google/-/'
        'emoji-datasource-google-15.1.2.tgz')
@@ -82,25 +82,13 @@ def write_icons(archive: bytes, out: Path) -> int:
     return len(chosen)
 
 
-def check_writable(out: Path) -> None:
-    """Raise ValueError, naming it, for a file that cannot be written; said before the download."""
-    probe = out.with_name(f'.{out.name}.probe')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f'{out}: cannot be written ({error.strerror}); give another --out'
-                         ) from error
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     given = parser.parse_args(arguments)
     try:
-        check_writable(given.out)
+        check_file(given.out)
         print(f'{write_icons(fetched(), given.out)} icons in {given.out}')
     except (ValueError, OSError) as error:
         print(f'icons: {error}', file=sys.stderr)

@@ -27,10 +27,10 @@ from seq_amodal_ros.bridge.scenes import scene_to_message
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
-from training.commands import add_cutouts, parser_of
+from training.commands import add_cutouts, check_range, check_writable, parser_of
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
-from training.engine.scenes import layered_scene
+from training.engine.scenes import layered_scene, MIN_VISIBLE
 from training.engine.sources import sources_of
 
 SIDE = 512  # pixels of the composed table, of which the camera sees a part
@@ -58,8 +58,10 @@ def cleared(compositor: Compositor, number: int) -> Iterator[tuple[NDArray, NDAr
     Yield a scene again and again, each time without one more object of its top layer.
 
     image uint8 [SIDE, SIDE, 3] and masks bool [N, SIDE, SIDE] from front to back; the last is bare.
+    What nobody can label at first is gone for good: it would come out from under others.
     """
     gone = torch.zeros(compositor.protocol.objects[1], dtype=torch.bool)
+    gone = compositor.scene_without(number, gone).layers[0] == 0
     while True:
         scenes = compositor.scene_without(number, gone)
         masks = scenes.masks[0]
@@ -75,7 +77,7 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
     """Yield `count` views of a pile as it is cleared, from a camera that slides and sinks."""
     states = list(cleared(compositor, number))
     for i in range(count):
-        picture, masks = states[i * len(states) // count]
+        picture, masks = states[round(i * (len(states) - 1) / max(1, count - 1))]
         angle = 2 * math.pi * i / count
         zoom = 1.3 + 0.1 * math.sin(angle)
         scale = zoom * max(width, height) / SIDE
@@ -87,11 +89,17 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
             return cv2.warpAffine(plane, move, (width, height), flags=how,
                                   borderMode=cv2.BORDER_REFLECT_101)
 
-        shown = [seen(mask.astype(np.uint8), cv2.INTER_NEAREST) > 0 for mask in masks]
-        inside = np.array([mask for mask in shown if mask.any()], bool)
-        scene = layered_scene(inside.reshape(-1, height, width))
+        inside = np.array([seen(mask.astype(np.uint8), cv2.INTER_NEAREST) > 0 for mask in masks],
+                          bool).reshape(-1, height, width)
         yield View(seen(picture, cv2.INTER_LINEAR), stacked_depth(inside, (height, width), zoom),
-                   scene)
+                   layered_scene(in_view(inside)))
+
+
+def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return those of masks bool [N, H, W], front to back, that show MIN_VISIBLE or more."""
+    front = np.cumsum(masks, axis=0) - masks
+    shown = np.count_nonzero(masks & (front == 0), axis=(1, 2))
+    return masks[shown * 64 ** 2 >= MIN_VISIBLE * masks[0].size] if len(masks) else masks
 
 
 def stacked_depth(masks: NDArray[np.bool_], shape: tuple[int, int], zoom: float,
@@ -205,10 +213,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.out.exists():
             raise ValueError(f'{given.out} exists already; remove it or give another --out')
-        if not (given.frames >= 1 and given.rate > 0 and 16 <= given.width <= 4096
-                and 16 <= given.height <= 4096):
-            raise ValueError('--frames from 1 up, --rate above 0, --width and --height 16 to 4096')
-        given.out.parent.mkdir(parents=True, exist_ok=True)
+        for name, least, most in (('frames', 1, 1_000_000), ('rate', 0.01, 1000), ('seed', 0, 1e9),
+                                  ('width', 16, 4096), ('height', 16, 4096), ('scene', 0, 1e9)):
+            check_range(f'--{name}', getattr(given, name), least, most)
+        check_writable(given.out)
         protocol = read_protocol(given.protocol)
         compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
                                 SIDE, seed=given.seed)

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from seq_amodal_ros.evaluation.pictures import draw_layers
+from seq_amodal_ros.evaluation.pictures import draw_by_layer
 from seq_amodal_ros.scene import LayeredScene
 import torch
-from training.commands import add_cutouts, parser_of
+from training.commands import add_cutouts, check_folder, check_range, parser_of
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
-from training.engine.protocols import read_protocol
+from training.engine.protocols import Protocol, read_protocol
 from training.engine.scenes import overlaps_of, Scenes
 from training.engine.sources import sources_of
 
@@ -36,7 +36,7 @@ def contact_sheet(scenes: Scenes, count: int) -> NDArray[np.uint8]:
     for start in range(0, count, COLUMNS):
         chosen = range(start, min(start + COLUMNS, count))
         pictures = [_panel(scenes.picture(i)) for i in chosen]
-        masked = [draw_layers(_panel(scenes.picture(i)), _panel_scene(scenes, i)) for i in chosen]
+        masked = [draw_by_layer(_panel(scenes.picture(i)), _panel_scene(scenes, i)) for i in chosen]
         for row in (pictures, masked):
             row += [np.full((PANEL, PANEL, 3), 255, np.uint8)] * (COLUMNS - len(row))
             rows.append(np.concatenate(row, axis=1))
@@ -102,17 +102,15 @@ def summary(found: dict[str, NDArray]) -> str:
             f'{np.median(found["overlap"]):.2f}')
 
 
-def draw(name: str, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Path, count: int,
-         side: int, seed: int) -> None:
+def draw(protocol: Protocol, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Path,
+         count: int, side: int, seed: int) -> None:
     """Write sheet and statistics of `count` scenes of a protocol; print the statistics."""
-    compositor = Compositor(*sources, read_protocol(name), side, seed=seed)
-    scenes = compositor.scenes(count)
-    out.mkdir(parents=True, exist_ok=True)
-    stem = out / compositor.protocol.name
+    scenes = Compositor(*sources, protocol, side, seed=seed).scenes(count)
+    stem = out / protocol.name
     Image.fromarray(contact_sheet(scenes, min(count, 4 * COLUMNS))).save(f'{stem}.sheet.png')
     found = statistics(scenes)
     plot(found).savefig(f'{stem}.statistics.png')
-    print(f'{name}: {summary(found)}; see {stem}.sheet.png and {stem}.statistics.png')
+    print(f'{protocol.name}: {summary(found)}; see {stem}.sheet.png and {stem}.statistics.png')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,9 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
-        for name in given.protocol:
-            draw(name, sources_of(given.cutouts, read_protocol(name), seed=given.seed), given.out,
-                 given.scenes, given.side, given.seed)
+        for name, least, most in (('scenes', 1, 1_000_000), ('side', 32, 2048), ('seed', 0, 1e9)):
+            check_range(f'--{name}', getattr(given, name), least, most)
+        check_folder(given.out)
+        protocols = [read_protocol(name) for name in given.protocol]
+        drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
+        for protocol, sources in zip(protocols, drawn_of):
+            draw(protocol, sources, given.out, given.scenes, given.side, given.seed)
     except (ValueError, OSError) as error:
         print(f'preview: {error}', file=sys.stderr)
         return 2

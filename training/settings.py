@@ -1,10 +1,28 @@
-"""Settings in YAML: a file holds each known key once and no other."""
+"""Settings in YAML: a file holds each known key once, no other, and values of the right kind."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
 
 import yaml
+
+Kind = TypeVar('Kind')
+WORDS = {int: 'a whole number', float: 'a finite number', bool: 'true or false', str: 'a word'}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which keeps the last of equal keys without a word; this one refuses."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return a mapping; raises ConstructorError for a key that comes twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for i, key in enumerate(keys) if key in keys[:i]]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'{twice[0]!r} comes twice', node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def read_settings(path: Path, known: Set[str], way_out: str = '') -> dict[str, Any]:
@@ -12,28 +30,92 @@ def read_settings(path: Path, known: Set[str], way_out: str = '') -> dict[str, A
     Return a YAML file's settings, lists as tuples.
 
     Raises ValueError, naming the file, if it cannot be read (`way_out` says what else to give), or
-    if a key is missing or unknown.
+    if a key is missing, unknown or there twice.
     """
     try:
-        given = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        given = yaml.load(path.read_text(), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())  # YAML's own spans lines
         raise ValueError(f'{path}: cannot be read ({reason}){way_out}') from error
     found = set(given) if isinstance(given, dict) else set()
     if found != known:
         raise ValueError(f'{path}: missing {sorted(known - found)}, '
                          f'unknown {sorted(found - known, key=str)}')
+    return as_tuples(given)
+
+
+def as_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with lists as tuples, which nobody changes."""
     return {key: tuple(value) if isinstance(value, list) else value
-            for key, value in given.items()}
+            for key, value in settings.items()}
 
 
-def read_named(folder: Path, name: str, known: Set[str]) -> tuple[Path, dict[str, Any]]:
+def read_as(kind: type[Kind], path: Path, way_out: str = '', **more: Any) -> Kind:
     """
-    Return path and settings of a YAML file, given by its path or as a name in `folder`.
+    Return a YAML file's settings as a dataclass; `more` are fields that the file does not hold.
 
-    Raises ValueError, naming the file and what else could be given, as `read_settings` does.
+    Raises ValueError, naming file and setting, as `read_settings` and `made` do.
+    """
+    known = {field.name for field in fields(kind)} - set(more)  # type: ignore[arg-type]
+    return made(kind, {**read_settings(path, known, way_out), **more}, str(path))
+
+
+def read_named(kind: type[Kind], folder: Path, name: str) -> Kind:
+    """
+    Return the settings of a YAML file, given by its path or as a name in `folder`.
+
+    A field `name` of the dataclass is the file's stem. Raises ValueError, naming the file and what
+    else could be given, as `read_as` does.
     """
     path = Path(name) if name.endswith('.yaml') else folder / f'{name}.yaml'
     shipped = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
-    return path, read_settings(path, known,
-                               f'; take one of {shipped}, or the path of a .yaml file')
+    named = {'name': path.stem} if 'name' in get_type_hints(kind) else {}
+    return read_as(kind, path, f'; take one of {shipped}, or the path of a .yaml file', **named)
+
+
+def made(kind: type[Kind], settings: Mapping[str, Any], where: str) -> Kind:
+    """
+    Return a dataclass of settings, each of which is of the kind that its field says.
+
+    Raises ValueError, naming where they stand and the setting, for one that is not, or that the
+    dataclass itself refuses.
+    """
+    hints = get_type_hints(kind)
+    for name, value in settings.items():
+        if not _fits(value, hints[name]):
+            raise ValueError(f'{where}: {name} must be {_in_words(hints[name])}, got {value!r}')
+    try:
+        return kind(**settings)
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value from YAML is what a type hint says; each float is finite."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in args
+    if origin is tuple and args[-1] is not ...:
+        return isinstance(value, tuple) and len(value) == len(args) and \
+            all(map(_fits, value, args))
+    if origin in (tuple, Sequence):
+        return isinstance(value, tuple) and all(_fits(item, args[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and \
+            all(_fits(key, args[0]) and _fits(item, args[1]) for key, item in value.items())
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is hint
+
+
+def _in_words(hint: Any) -> str:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return f'one of {", ".join(args)}'
+    if origin is tuple and args[-1] is not ...:
+        return f'a list of {len(args)}, each {_in_words(args[0])}'
+    if origin in (tuple, Sequence):
+        return f'a list, each {_in_words(args[0])}'
+    if origin is Mapping:
+        return f'words, each with {_in_words(args[1])}'
+    return WORDS[hint]

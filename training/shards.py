@@ -4,22 +4,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-import io
 import json
 import multiprocessing
 from multiprocessing import connection
 import os
 from pathlib import Path
+import signal
 import threading
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import write_atomic
 from tqdm import tqdm
+from training.arrays import Arrays, ArraysError, read_arrays, save_arrays
 from training.runs import locked
 
-Arrays = dict[str, NDArray]
 Task = TypeVar('Task')
 
 
@@ -65,7 +63,8 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
             return list(paths.values())
         context = multiprocessing.get_context('spawn')
         with ProcessPoolExecutor(min(workers, len(missing)), context, _end_with_parent) as pool:
-            jobs = [pool.submit(_make, paths[name], work, tasks[name]) for name in missing]
+            with _deaf():  # the workers are born now
+                jobs = [pool.submit(_make, paths[name], work, tasks[name]) for name in missing]
             try:
                 for job in as_completed(jobs):
                     job.result()
@@ -80,22 +79,27 @@ def complete(folder: Path, tasks: Mapping[str, Task], work: Callable[[Task], Arr
 
 def read_parts(paths: Sequence[Path]) -> list[Arrays]:
     """Return the content of part files; raises PartsError, naming the file, for a broken one."""
-    found = []
-    for path in paths:
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                found.append({key: data[key] for key in data.files})
-        except (OSError, ValueError, EOFError) as error:
-            raise PartsError(f'{path}: broken ({error}); remove it and run again') from error
-    return found
+    try:
+        return [read_arrays(path) for path in paths]
+    except ArraysError as error:
+        raise PartsError(f'{error}; remove it and run again') from error
 
 
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an .npz file of arrays; never half a file."""
-    content: dict[str, Any] = dict(arrays)
-    whole = io.BytesIO()  # older NumPy leaves a zip file open where the disk is full
-    np.savez_compressed(whole, **content)
-    write_atomic(path, whole.getvalue())
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """
+    Ignore Ctrl-C, as processes born here do for good: it is their parent that ends them.
+
+    Elsewhere than in the main thread nothing can be ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with_parent() -> None:

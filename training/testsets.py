@@ -8,7 +8,8 @@ writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
 the varieties that the training's config holds out, `classes` of whole classes that it holds out,
-arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is kept.
+arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is kept if it
+was made with the same settings, which OUT/SET/settings.json states; if not, that is an error.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,17 @@ import json
 from pathlib import Path
 import shutil
 import sys
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from seq_amodal_ros.checkpoint import write_atomic
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples, write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
-from training.commands import add_cutouts, parser_of
+from training.commands import add_cutouts, check_folder, check_range, parser_of
 from training.config import DEFAULT, read_config
-from training.cutouts import Cutouts
+from training.cutouts import Cutouts, read_cutouts
 from training.engine.compositor import Compositor
 from training.engine.protocols import Protocol, read_protocol
 from training.engine.sources import sources_of
@@ -75,6 +78,33 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
+def settings_of(name: str, cutouts: Sequence[Path], count: int, side: int, views: int,
+                objects: int | None) -> dict[str, Any]:
+    """Return all that the pixels of a set depend on, beside this code."""
+    found: dict[str, Any] = {'scenes': count, 'side': side, 'seed': SEED}
+    if name in FROM_CUTOUTS:
+        found['cutouts'] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in cutouts]
+    elif name in ('mixed', 'bin'):
+        found.update(views=views, objects=objects)
+    return found
+
+
+def check_kept(folder: Path, settings: dict[str, Any]) -> bool:
+    """
+    Return whether a set is there; raises ValueError, naming it, for another one than asked for.
+
+    It is another if its settings are not those, or are not known.
+    """
+    if not folder.exists():
+        return False
+    note = folder / 'settings.json'
+    given = note.read_text() if note.is_file() else 'unknown settings'
+    if not (folder / 'annotations.json').is_file() or given != json.dumps(settings):
+        raise ValueError(f'{folder}: holds something else than is asked for ({given}, not '
+                         f'{json.dumps(settings)}); remove it, or give another --out')
+    return True
+
+
 def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, views: int,
          objects: int | None) -> None:
     """Make one of SETS in the folder `out`."""
@@ -91,7 +121,7 @@ def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, v
     elif name == 'drawn':
         sources = sources_of([], protocol, seed=SEED)
     else:
-        atlas = out / 'meshes_test.npz'
+        atlas = out / f'meshes_test_{views}_of_{objects or "all"}.npz'
         if not atlas.is_file():
             render_atlas(atlas, 'test', views, objects, seed=SEED)
         sources = sources_of([atlas], protocol, seed=SEED)
@@ -126,15 +156,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.scenes < 1:
             raise ValueError(f'--scenes {given.scenes}: it counts from 1')
+        check_range('--side', given.side, 32, 2048)
         for name in FROM_CUTOUTS:
             if name in given.sets and not given.cutouts:
                 raise ValueError(f'the set {name} needs --cutouts: no registry brings pictures of '
                                  'fruit and of things at home')
-        given.out.mkdir(parents=True, exist_ok=True)
+        for path in given.cutouts:
+            read_cutouts(path)  # said now if it is none, not after the other sets are made
+        check_folder(given.out)
+        asked = (given.cutouts, given.scenes, given.side, given.views, given.objects)
+        settings = {name: settings_of(name, *asked) for name in given.sets}
+        kept = {name: check_kept(given.out / name, settings[name]) for name in given.sets}
         for name in given.sets:
-            if not (given.out / name / 'annotations.json').is_file():
-                make(name, given.out, given.cutouts, given.scenes, given.side, given.views,
-                     given.objects)
+            if not kept[name]:
+                make(name, given.out, *asked)
+                write_atomic(given.out / name / 'settings.json',
+                             json.dumps(settings[name]).encode())
             found = checksum(given.out / name / 'annotations.json')
             print(f'{name}: {given.out / name}, checksum {found[:16]}: '
                   f'{verdict(name, found, usual)}')

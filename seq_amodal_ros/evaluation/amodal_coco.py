@@ -144,9 +144,15 @@ def annotation_of(annotation_id: int, image_id: int, mask: NDArray[np.bool_],
             'area': int(np.count_nonzero(mask))}
 
 
-def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene]) -> None:
-    """Write scenes by their picture's file name (relative to `path`); never half a file."""
-    write_entries(path, _numbered(scenes))
+def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene],
+                      visible: Mapping[str, NDArray[np.bool_]] | None = None) -> None:
+    """
+    Write scenes by their picture's file name (relative to `path`); never half a file.
+
+    visible  what shows of each object, bool [N, height, width], where objects are no flat layers
+             and it is not what those in front leave
+    """
+    write_entries(path, _numbered(scenes, visible or {}))
 
 
 def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> None:
@@ -170,15 +176,18 @@ def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> Non
         part.unlink(missing_ok=True)
 
 
-def _numbered(scenes: Mapping[str, LayeredScene]) -> Iterator[tuple[dict, list[dict]]]:
+def _numbered(scenes: Mapping[str, LayeredScene], visible: Mapping[str, NDArray[np.bool_]],
+              ) -> Iterator[tuple[dict, list[dict]]]:
     first = 0
     for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
+        shown = visible[file_name] if file_name in visible else \
+            [scene.visible_mask(item) for item in scene.objects]
         yield ({'id': image_id, 'file_name': file_name, 'height': scene.height,
                 'width': scene.width},
-               [{**annotation_of(first + item.id, image_id, item.mask, scene.visible_mask(item),
-                                 item.layer, item.box, [first + i for i in item.occluders]),
+               [{**annotation_of(first + item.id, image_id, item.mask, mask, item.layer, item.box,
+                                 [first + i for i in item.occluders]),
                  'score': round(item.score, 4)}
-                for item in scene.objects])
+                for item, mask in zip(scene.objects, shown)])
         first += len(scene.objects)
 
 

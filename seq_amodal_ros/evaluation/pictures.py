@@ -7,10 +7,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.scene import LayeredScene, Mask
+from seq_amodal_ros.scene import AmodalObject, LayeredScene, Mask
 
 Rgb = NDArray[np.uint8]
 PANEL = 320  # width of a panel, pixels
+TALLEST = 2 * PANEL  # height of one; a taller picture is narrower than its panel
 CAPTION = 26  # height of its caption, pixels
 _INK, _PAPER = (30, 30, 30), (255, 255, 255)
 
@@ -28,18 +29,44 @@ def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rg
     A layer's objects bear id and score. Hidden parts are outlined but not filled when all layers
     are drawn.
     """
-    canvas = (image * 0.45).astype(np.uint8) if layer else image.copy()
-    chosen = [item for item in scene.objects if layer in (None, item.layer)]
+    if layer is None:
+        return _filled(image, scene, [item.id for item in scene.objects])
+    canvas = (image * 0.45).astype(np.uint8)
+    chosen = [item for item in scene.objects if item.layer == layer]
     for item in reversed(chosen):
-        fill = item.mask if layer else scene.visible_mask(item)
-        canvas[fill] = (0.5 * canvas[fill] + 0.5 * np.array(colour(item.id))).astype(np.uint8)
-    for item in reversed(chosen):
+        _fill(canvas, item.mask, colour(item.id))
         _outline(canvas, item.mask, colour(item.id))
     for item in chosen:
-        anchor = scene.visible_mask(item)
-        text = [str(item.id)] + ([f'{item.score:.2f}'] if layer else [])
-        _label(canvas, text, anchor if anchor.any() else item.mask)
+        _label(canvas, [str(item.id), f'{item.score:.2f}'], _anchor(scene, item))
     return canvas
+
+
+def draw_by_layer(image: Rgb, scene: LayeredScene) -> Rgb:
+    """Return the image with its objects' amodal masks, each in its layer's colour and number."""
+    return _filled(image, scene, [item.layer for item in scene.objects])
+
+
+def _filled(image: Rgb, scene: LayeredScene, numbers: Sequence[int]) -> Rgb:
+    """Return the image, visible parts filled and masks outlined, each object with its number."""
+    canvas = image.copy()
+    numbered = list(zip(scene.objects, numbers))
+    for item, number in reversed(numbered):
+        _fill(canvas, scene.visible_mask(item), colour(number))
+    for item, number in reversed(numbered):
+        _outline(canvas, item.mask, colour(number))
+    for item, number in numbered:
+        _label(canvas, [str(number)], _anchor(scene, item))
+    return canvas
+
+
+def _fill(canvas: Rgb, mask: Mask, tone: tuple[int, int, int]) -> None:
+    canvas[mask] = (0.5 * canvas[mask] + 0.5 * np.array(tone)).astype(np.uint8)
+
+
+def _anchor(scene: LayeredScene, item: AmodalObject) -> Mask:
+    """Return where an object's label belongs: on what is visible, if anything is."""
+    visible = scene.visible_mask(item)
+    return visible if visible.any() else item.mask
 
 
 def draw_hypothesis(image: Rgb, scene: LayeredScene, k: int) -> Rgb:
@@ -61,9 +88,8 @@ def draw_uncertainty(image: Rgb, scene: LayeredScene) -> Rgb:
 
 def overview(image: Rgb, scene: LayeredScene) -> Rgb:
     """Return one sheet: input, all layers, uncertainty; each layer; each hypothesis."""
-    small, width = _fitted(image), PANEL
-    scale = width / image.shape[1]
-    scene = _scaled(scene, small.shape[0], width) if scale != 1 else scene
+    small = _fitted(image)
+    scene = _scaled(scene, *small.shape[:2]) if small.shape != image.shape else scene
     rows = [[('input', small), (f'{len(scene.objects)} objects, {scene.depth} layers',
                                 draw_layers(small, scene)),
              ('where the hypotheses disagree', draw_uncertainty(small, scene))]]
@@ -79,11 +105,11 @@ def _sheet(rows: Sequence[Sequence[tuple[str, Rgb]]]) -> Rgb:
     columns = 4 if max(len(row) for row in rows) > 3 else 3
     wrapped = [row[i:i + columns] for row in rows for i in range(0, len(row), columns)]
     height, width = wrapped[0][0][1].shape[:2]
-    size = (len(wrapped) * (height + CAPTION), columns * (width + 4) - 4, 3)
+    size = (len(wrapped) * (height + CAPTION), columns * (PANEL + 4) - 4, 3)
     sheet = np.full(size, 255, np.uint8)
     for y, row in enumerate(wrapped):
         for x, (caption, panel) in enumerate(row):
-            top, left = y * (height + CAPTION), x * (width + 4)
+            top, left = y * (height + CAPTION), x * (PANEL + 4)
             cv2.putText(sheet, caption, (left + 4, top + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _INK,
                         1, cv2.LINE_AA)
             sheet[top + CAPTION:top + CAPTION + height, left:left + width] = panel
@@ -91,10 +117,10 @@ def _sheet(rows: Sequence[Sequence[tuple[str, Rgb]]]) -> Rgb:
 
 
 def _fitted(image: Rgb) -> Rgb:
-    height = max(1, round(image.shape[0] * PANEL / image.shape[1]))
-    shrinks = image.shape[1] > PANEL
-    resized = cv2.resize(image, (PANEL, height),
-                         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    scale = min(PANEL / image.shape[1], TALLEST / image.shape[0])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    resized = cv2.resize(image, (width, height),
+                         interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)
 
 

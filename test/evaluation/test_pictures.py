@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.pictures import draw_layers, draw_uncertainty, overview
+from seq_amodal_ros.evaluation.pictures import draw_by_layer, draw_layers, draw_uncertainty, overview, PANEL
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
 
@@ -52,3 +52,20 @@ def test_the_sheet_grows_with_layers_and_hypotheses(image, scene):
     both = overview(image, scene)
     assert both.shape[0] == 3 * none.shape[0]
     assert both.dtype == np.uint8
+
+
+def test_objects_of_a_layer_share_its_colour(image, scene):
+    front, back = scene.objects
+    beside = AmodalObject(2, 1, np.roll(front.mask, 45, 1), front.hypotheses, 0.5)
+    painted = draw_by_layer(image, LayeredScene(60, 80, (front, beside, replace(back, id=3))))
+    assert (painted[7, 7] == painted[7, 52]).all()
+    assert (painted[7, 7] != painted[45, 55]).any()
+
+
+@pytest.mark.parametrize('height, width', [(3000, 1), (1, 3000), (300, 100)])
+def test_a_long_picture_makes_no_huge_sheet(height, width):
+    mask = np.ones((1, height, width), bool)
+    scene = LayeredScene(height, width, (AmodalObject(1, 1, mask[0], mask, 0.5),))
+    sheet = overview(np.zeros((height, width, 3), np.uint8), scene)
+    assert sheet.shape[1] > 3 * PANEL
+    assert sheet.size < 10e6

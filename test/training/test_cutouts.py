@@ -36,6 +36,12 @@ def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
     ({'rgba': np.full((4, 20, 20, 4), 255, np.uint8)}, 'picture 0 has no transparency'),
     ({'label': np.array([0, 0, 1])}, '4 pictures, 3 labels'),
     ({'label': np.array([{}, {}, {}, {}])}, 'not a file of cutouts'),
+    ({'label': np.array([0, 0, 1, -1])}, 'label must be whole numbers'),
+    ({'label': np.array([0, 0, 1, 2])}, 'label must be whole numbers'),
+    ({'label': np.array([0.0, 0, 1, 1])}, 'label must be whole numbers'),
+    ({'label': np.array([[0], [0], [1], [1]])}, 'label must be whole numbers'),
+    ({'label': np.array(0)}, 'label must be whole numbers'),
+    ({'variety': np.array('pear')}, '4 pictures, 4 labels, 1 varieties'),
 ])
 def test_malformed_files_are_named(tmp_path, changes, reason):
     with pytest.raises(CutoutError, match=reason):

@@ -9,7 +9,10 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 from seq_amodal_ros.bridge.images import decode_compressed
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
-from training.make_bag import main, stacked_depth
+from training.engine.compositor import Compositor
+from training.engine.protocols import FOLDER, read_protocol
+from training.engine.sources import sources_of
+from training.make_bag import cleared, in_view, main, stacked_depth
 
 FEW = ['--frames', '6', '--width', '160', '--height', '120', '--rate', '5']
 
@@ -94,6 +97,7 @@ def test_a_bag_is_never_overwritten(bag, capsys):
 
 
 @pytest.mark.parametrize('wrong', [['--frames', '0'], ['--width', '4'], ['--rate', '0'],
+                                   ['--rate', 'inf'], ['--seed', '-1'], ['--scene', '-1'],
                                    ['--protocol', 'nothing'], ['--cutouts', 'nothing.npz']])
 def test_bad_settings_are_said_before_work_starts(tmp_path, capsys, wrong):
     out = tmp_path / 'bag'
@@ -109,3 +113,26 @@ def test_the_bag_that_ships_is_a_pile_from_first_to_last_object():
     layers = [max((item.layer for item in message.objects), default=0) for message in truth]
     assert layers[0] >= 3
     assert layers[-1] == 0
+    counts = [len(message.objects) for message in truth]
+    assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize('number', range(8))
+def test_one_object_goes_at_a_time_and_none_comes(number, edited, tmp_path):
+    protocol = read_protocol(str(edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml',
+                                        procedural=20)))
+    compositor = Compositor(*sources_of([], protocol, seed=0), protocol, 128, seed=0)
+    before = None
+    for _, masks in cleared(compositor, number):
+        if before is not None:
+            kept = [mask for mask in before if any((mask == other).all() for other in masks)]
+            assert len(masks) == len(kept) == len(before) - 1
+        before = masks
+    assert len(before) == 0
+
+
+def test_only_what_shows_is_in_view():
+    masks = np.zeros((3, 64, 64), bool)
+    masks[0, :20], masks[1, :21, :9], masks[2, 10:30] = True, True, True
+    assert in_view(masks).tolist() == masks[[0, 2]].tolist()  # of the second 9 pixels show
+    assert len(in_view(masks[:0])) == 0

@@ -42,7 +42,7 @@ def test_errors_of_other_processes_arrive(tmp_path):
 
 def test_broken_parts_are_named(tmp_path):
     (tmp_path / '1.npz').write_bytes(b'half a')
-    with pytest.raises(PartsError, match=r'1\.npz: broken'):
+    with pytest.raises(PartsError, match=r'1\.npz: not a readable.*; remove it and run again'):
         read_parts(complete(tmp_path, {'1': 1}, work, 1, 'numbers'))
 
 

@@ -1,12 +1,14 @@
 """Test sets come from seeds, can be checked, and hold what training never saw."""
 
+import json
+
 import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from training.config import read_config
 from training.engine.shapes import procedural_cutouts
-from training.testsets import checksum, main, verdict
+from training.testsets import checksum, main, settings_of, verdict
 
 pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')
 SMALL = ['--scenes', '3', '--side', '64', '--views', '1', '--objects', '3']
@@ -31,6 +33,33 @@ def test_a_set_that_is_there_is_kept(tmp_path):
     made = path.stat().st_mtime_ns
     assert main(['--out', str(tmp_path), '--sets', 'bin', *SMALL]) == 0
     assert path.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize('missing, reason', [('nothing', '"scenes": 3'),
+                                             ('settings.json', 'unknown settings'),
+                                             ('annotations.json', '"scenes": 2')])
+def test_another_set_than_asked_for_is_not_taken_for_it(tmp_path, capsys, missing, reason):
+    folder = tmp_path / 'drawn'
+    folder.mkdir()
+    count = 2 if missing == 'annotations.json' else 3
+    (folder / 'annotations.json').write_text('{}')
+    (folder / 'settings.json').write_text(json.dumps(settings_of('drawn', [], count, 64, 6, None)))
+    (folder / missing).unlink(missing_ok=True)
+    before = sorted(tmp_path.rglob('*'))
+    assert main(['--out', str(tmp_path), '--sets', 'drawn', '--side', '64', '--scenes', '2']) == 2
+    error = capsys.readouterr().err
+    assert f'{folder}: holds something else than is asked for' in error
+    assert reason in error
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_cutouts_that_are_none_are_named_before_work_starts(tmp_path, capsys):
+    broken = tmp_path / 'broken.npz'
+    broken.write_bytes(b'PK')
+    assert main(['--out', str(tmp_path / 'sets'), '--sets', 'drawn', 'classes', '--cutouts',
+                 str(broken)]) == 2
+    assert 'broken.npz: not a file of cutouts' in capsys.readouterr().err
+    assert not (tmp_path / 'sets').exists()
 
 
 def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):

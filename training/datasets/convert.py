@@ -30,11 +30,12 @@ from seq_amodal_ros.evaluation.amodal_coco import (
 )
 from seq_amodal_ros.scene import bounding_box, layer_masks, occlusion_layers
 from tqdm import tqdm
+from training.arrays import Arrays
 from training.commands import parser_of
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
-from training.shards import Arrays, complete, parts_folder, read_parts
+from training.shards import complete, parts_folder, read_parts
 
 BATCH = 32  # images of a part file
 SEED = 0  # of --limit

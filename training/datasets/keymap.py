@@ -1,6 +1,6 @@
 """Key maps: under which keys a data set's annotations hold masks and order, read from YAML."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).with_name('keymaps')
 DEPTHS = ('smaller_nearer', 'larger_nearer')
 ORDERS = ('occluded_by', 'layer', *DEPTHS)
 CROPS = ('none', 'left', 'centre')
-TEXTS = ('amodal', 'visible', 'order', 'order_key', 'crop')
+TEXTS = ('amodal', 'order', 'order_key', 'crop')
 BOUNDS = {'size': (8, 512), 'min_visible': (1, 512 ** 2), 'max_layers': (1, 64)}
 
 
@@ -45,18 +45,17 @@ class KeyMap:
     def __post_init__(self) -> None:
         """Raise ValueError, naming the setting, for what cannot be."""
         for setting in TEXTS:
-            value = getattr(self, setting)
-            if not isinstance(value, str) or not (value or setting == 'visible'):
-                raise ValueError(f'{self.name}: {setting} must be a word, got {value!r}')
+            if not getattr(self, setting):
+                raise ValueError(f'{setting} must be a word, got nothing')
         for setting, words in (('order', ORDERS), ('crop', CROPS)):
             if getattr(self, setting) not in words:
-                raise ValueError(f'{self.name}: {setting} must be one of {", ".join(words)}, '
+                raise ValueError(f'{setting} must be one of {", ".join(words)}, '
                                  f'got {getattr(self, setting)}')
         for setting, (least, most) in BOUNDS.items():
             value = getattr(self, setting)
-            if type(value) is not int or not least <= value <= most:
-                raise ValueError(f'{self.name}: {setting} must be a whole number from {least} to '
-                                 f'{most}, got {value!r}')
+            if not least <= value <= most:
+                raise ValueError(f'{setting} must be a whole number from {least} to {most}, '
+                                 f'got {value}')
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -66,8 +65,7 @@ class KeyMap:
 
 def read_keymap(name: str) -> KeyMap:
     """Return a key map by name or by path of a YAML file; raises ValueError, naming it."""
-    path, settings = read_named(FOLDER, name, {f.name for f in fields(KeyMap)} - {'name'})
-    return KeyMap(name=str(path), **settings)
+    return read_named(KeyMap, FOLDER, name)
 
 
 def value_at(annotation: dict, key: str) -> Any:

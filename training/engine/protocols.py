@@ -1,13 +1,16 @@
 """Protocols: what kind of scenes to compose, read from YAML and checked by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
+from training.engine import backgrounds
+from training.engine.shapes import KINDS
 from training.settings import read_named
 
 FOLDER = Path(__file__).with_name('protocols')
 GROUPS = ('any', 'source', 'class', 'object')
+BACKGROUNDS = (*backgrounds.KINDS, backgrounds.PHOTOGRAPH)
 
 
 @dataclass(frozen=True)
@@ -52,23 +55,27 @@ class Protocol:
         for name, least, most in (('objects', 1, 64), ('size', 0.02, 1.0), ('crowding', 0.0, 2.0)):
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
-                raise ValueError(f'{self.name}: {name} must be [fewest, most] within {least} to '
-                                 f'{most}, got [{low}, {high}]')
+                raise ValueError(f'{name} must be [fewest, most] within {least} to {most}, '
+                                 f'got [{low}, {high}]')
         images = self.objects[0] * self.size[0] ** 2
         if images > 4:
-            raise ValueError(f'{self.name}: {self.objects[0]} objects of side {self.size[0]} cover '
-                             f'the image {images:.1f} times, at most 4 leaves any to be seen: '
-                             'lower objects or size')
-        if not self.groups or set(self.groups) - set(GROUPS) or sum(self.groups.values()) <= 0:
-            raise ValueError(f'{self.name}: groups must weigh some of {", ".join(GROUPS)}, '
-                             f'got {dict(self.groups)}')
-        for name in ('alike', 'camouflage', 'detail', 'shadow', 'procedural_share'):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f'{self.name}: {name} must lie in 0 to 1, '
-                                 f'got {getattr(self, name)}')
+            raise ValueError(f'{self.objects[0]} objects of side {self.size[0]} cover the image '
+                             f'{images:.1f} times, at most 4 leaves any to be seen: lower objects '
+                             'or size')
+        for name, known in (('groups', GROUPS), ('backgrounds', BACKGROUNDS)):
+            given = getattr(self, name)
+            if set(given) - set(known) or min(given.values(), default=0) < 0 or \
+                    not (sum(given.values()) > 0 or (name == 'backgrounds' and not given)):
+                raise ValueError(f'{name} must weigh some of {", ".join(known)}, none below 0, '
+                                 f'got {dict(given)}')
+        for name, most in (('alike', 1), ('camouflage', 1), ('detail', 1), ('shadow', 1),
+                           ('procedural_share', 1), ('size_spread', 2), ('procedural', 100_000)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f'{name} must lie in 0 to {most}, got {getattr(self, name)}')
+        if unknown := sorted(set(self.procedural_kinds) - set(KINDS)):
+            raise ValueError(f'procedural_kinds {unknown} are none of {", ".join(KINDS)}')
 
 
 def read_protocol(name: str) -> Protocol:
     """Return a protocol by name or by path of a YAML file; raises ValueError, naming both."""
-    path, settings = read_named(FOLDER, name, {f.name for f in fields(Protocol)} - {'name'})
-    return Protocol(name=path.stem, **settings)
+    return read_named(Protocol, FOLDER, name)

@@ -15,12 +15,13 @@ import sys
 
 import numpy as np
 from numpy.typing import NDArray
-from training.commands import parser_of
+from training.arrays import Arrays, save_arrays
+from training.commands import check_file, parser_of
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
 from training.meshes.textures import random_texture
-from training.shards import Arrays, complete, parts_folder, read_parts, save_arrays
+from training.shards import complete, parts_folder, read_parts
 
 SUPERSAMPLING = 3
 FILL = 0.94  # of the frame's side
@@ -140,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
+        check_file(given.out)
         render_atlas(given.out, given.split, given.views, given.objects, given.workers, given.seed)
     except (ValueError, OSError) as error:
         print(f'atlas: {error}', file=sys.stderr)

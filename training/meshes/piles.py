@@ -19,17 +19,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleError
-from training.commands import parser_of
+from training.arrays import Arrays
+from training.commands import check_writable, parser_of
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
 from training.meshes.textures import random_texture
-from training.meshes.truth import layered_scene, Truth, truth_of
-from training.shards import Arrays, complete, parts_folder, read_parts
+from training.meshes.truth import front_first, layered_scene, Truth, truth_of
+from training.shards import complete, parts_folder, read_parts
 
 SUPERSAMPLING = 2
 TRIES = 30
 FOV = 35.0
+MOST = 31  # objects of a scene: of more, few show; a training takes no more
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ def write_piles(out: Path, scenes: int, split: str = 'test', side: int = 256,
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MeshError(f'{out}: exists already; remove it, or choose another --out')
-    if not (scenes >= 1 and side >= 32 and 1 <= objects[0] <= objects[1] and workers >= 1
-            and seed >= 0):
+    if not (scenes >= 1 and 32 <= side <= 2048 and 1 <= objects[0] <= objects[1] <= MOST
+            and workers >= 1 and seed >= 0):
         raise MeshError(f'{scenes} scenes, side {side}, objects {objects[0]} to {objects[1]}, '
-                        f'{workers} workers, seed {seed}: counts go from 1, the side from 32, '
-                        'the seed from 0, and the fewest come first')
+                        f'{workers} workers, seed {seed}: counts go from 1, the side from 32 to '
+                        f'2048, the seed from 0, objects to {MOST}, and the fewest come first')
     items = tuple(mesh_objects(split))
     settings = {'split': split, 'side': side, 'objects': objects, 'seed': seed}
     orders = {f'{i:05d}': Order(i, items, objects, side, seed) for i in range(scenes)}
@@ -129,12 +131,14 @@ def _assemble(folder: Path, paths: list[Path]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / 'images').mkdir(parents=True)
     found: dict[str, LayeredScene] = {}
+    visible: dict[str, NDArray[np.bool_]] = {}
     for path in paths:
         [part] = read_parts([path])
         name = f'images/{path.stem}.png'
         Image.fromarray(part['image']).save(folder / name)
         found[name] = layered_scene(part['masks'], part['z'])
-    write_amodal_coco(folder / 'annotations.json', found)
+        visible[name] = part['visible'][front_first(part['z'])]
+    write_amodal_coco(folder / 'annotations.json', found, visible)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
+        check_writable(given.out)
         write_piles(given.out, given.scenes, given.split, given.side, tuple(given.objects),
                     given.workers, given.seed)
     except (ValueError, OSError) as error:

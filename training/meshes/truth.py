@@ -77,14 +77,18 @@ def occlusion_by_depth(masks: NDArray[np.bool_], depth: NDArray, min_overlap: fl
     return z
 
 
+def front_first(z: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the objects of Z [N, N] in the order in which a scene holds them: layer by layer."""
+    return np.argsort(occlusion_layers(z), kind='stable')
+
+
 def layered_scene(masks: NDArray[np.bool_], z: NDArray[np.bool_]) -> LayeredScene:
     """
     Return masks bool [N, H, W] and Z [N, N] as a scene; each object's only hypothesis is itself.
 
     Raises OcclusionCycleError if objects occlude each other in a ring.
     """
-    layers = occlusion_layers(z)
-    order = np.argsort(layers, kind='stable')
+    layers, order = occlusion_layers(z), front_first(z)
     height, width = masks.shape[1:]
     masks, layers, z = masks[order], layers[order], z[np.ix_(order, order)]
     return LayeredScene(height, width, tuple(

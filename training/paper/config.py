@@ -71,6 +71,7 @@ class PaperConfig:
         if self.vlb_weight and not self.learned_variance:
             raise ValueError('vlb_weight trains the learned variance: set learned_variance, or '
                              'vlb_weight 0')
+        self.network()
 
     def network(self) -> ConcatUNetConfig:
         """Return the network's part."""
@@ -80,10 +81,4 @@ class PaperConfig:
 
 def read_preset(name: str) -> PaperConfig:
     """Return a preset by name or by path of a YAML file; raises ValueError, naming both."""
-    path, settings = read_named(FOLDER, name, {field.name for field in fields(PaperConfig)})
-    try:
-        config = PaperConfig(**settings)
-        config.network()
-    except (ValueError, TypeError) as error:
-        raise ValueError(f'{path}: {error}') from error
-    return config
+    return read_named(PaperConfig, FOLDER, name)

@@ -27,6 +27,10 @@ def test_an_unknown_name_lists_the_known_ones():
     ('size: [0.14, 0.4]', 'size: [0.9, 0.9]', 'cover the image'),
     ('alike: 0.1', 'alike: 2', 'alike must lie in 0 to 1'),
     ('{any: 4', '{everything: 4', 'groups must weigh some of any'),
+    ('{any: 4', '{any: -4', 'groups must weigh some of any.* none below 0'),
+    ('backgrounds: {}', 'backgrounds: {moon: 1}', 'backgrounds must weigh some of table'),
+    ('[polygon, ellipse', '[lob, ellipse', r"procedural_kinds \['lob'\] are none"),
+    ('size: [0.14, 0.4]', 'size: [0.14]', 'size must be a list of 2'),
     ('alike: 0.1', 'alik: 0.1', r"missing \['alike'\], unknown \['alik'\]"),
 ])
 def test_wrong_settings_are_named_with_their_file(tmp_path, old, new, reason):

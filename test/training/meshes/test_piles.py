@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.evaluation.amodal_coco import load_image, read_amodal_coco, samples
+from seq_amodal_ros.evaluation.coco_masks import read_mask
 from seq_amodal_ros.scene import occlusion_layers
 from training.meshes import piles
 from training.meshes.piles import main, Order, render_pile, write_piles
@@ -34,6 +35,15 @@ def test_piles_read_back_as_amodal_coco(made):
     for sample in found:
         assert load_image(sample.path).shape == (SIDE, SIDE, 3)
         assert 2 <= len(sample.masks) <= 4
+
+
+def test_written_visible_masks_are_disjoint_and_leave_nothing_out(made):
+    for image, annotations in read_amodal_coco(made / 'annotations.json'):
+        amodal, visible = (np.array([read_mask(each[key], SIDE, SIDE, 'each', key)
+                                     for each in annotations])
+                           for key in ('segmentation', 'visible_segmentation'))
+        assert (visible.sum(axis=0) == amodal.any(axis=0)).all(), image['file_name']
+        assert not (visible & ~amodal).any()
 
 
 def test_visible_masks_lie_within_amodal_ones_and_show_enough(crowded):
@@ -85,7 +95,8 @@ def test_draws_of_no_use_come_to_an_end(monkeypatch):
         render_pile(Order(3, (), (1, 1), SIDE, 0))
 
 
-@pytest.mark.parametrize('options', [['--scenes', '0'], ['--side', '8'], ['--objects', '4', '2']])
+@pytest.mark.parametrize('options', [['--scenes', '0'], ['--side', '8'], ['--objects', '4', '2'],
+                                     ['--objects', '3', '60']])
 def test_settings_that_cannot_be_are_refused(tmp_path, capsys, options):
     assert main(['--out', str(tmp_path / 'set'), *options]) == 2
     assert options[1] in capsys.readouterr().err

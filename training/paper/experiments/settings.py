@@ -1,7 +1,7 @@
 """How far an experiment goes: small for two CPU cores, full for a GPU."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.settings import read_named
@@ -46,4 +46,4 @@ class Setting:
 
 def read_setting(name: str) -> Setting:
     """Return a setting by name or by path of a YAML file; raises ValueError, naming both."""
-    return Setting(**read_named(FOLDER, name, {field.name for field in fields(Setting)})[1])
+    return read_named(Setting, FOLDER, name)
