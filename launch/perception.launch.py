@@ -46,15 +46,25 @@ ARGUMENTS = [
 
 
 def perception(context: LaunchContext) -> list[LifecycleNode]:
-    """Return the node with its parameters; it brings itself to life unless autostart is false."""
-    topic = context.perform_substitution(LaunchConfiguration('image_topic'))
-    given = {name: context.perform_substitution(LaunchConfiguration(name)) for name in TYPES}
+    """
+    Return the node with its parameters; it brings itself to life unless autostart is false.
+
+    Raises ValueError, naming it, for an argument with which no node can run.
+    """
+    topic, file, *rest = (context.perform_substitution(LaunchConfiguration(name))
+                          for name in ('image_topic', 'params_file', *TYPES))
+    if not topic:
+        raise ValueError('image_topic is empty: name the topic of the camera')
+    if not Path(file).is_file():
+        raise ValueError(f'params_file {file!r}: no such file; copy '
+                         f'{SHARE / "config" / "perception.yaml"} and change the copy')
+    given = [name for name, value in zip(TYPES, rest) if value]
     return [LifecycleNode(
         package='seq_amodal_ros', executable='perception_node', name='perception',
         namespace=LaunchConfiguration('namespace'), output='screen',
         parameters=[LaunchConfiguration('params_file'),
-                    {name: ParameterValue(value, value_type=TYPES[name])
-                     for name, value in given.items() if value},
+                    {name: ParameterValue(LaunchConfiguration(name), value_type=TYPES[name])
+                     for name in given},
                     {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'),
                                                     value_type=bool)}],
         remappings=[('image', topic), ('image/compressed', f'{topic}/compressed')],

@@ -7,8 +7,11 @@ Starts `ros2 launch seq_amodal_ros demo.launch.py` on the photographs and compos
 test/data and says where the pictures of the result are.
 """
 
+from collections.abc import Sequence
+import os
 from pathlib import Path
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -16,6 +19,25 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [ROOT / 'test' / 'data' / 'photographs', ROOT / 'test' / 'data' / 'drawn' / 'images']
 PICTURES = ROOT / 'out' / 'demo'
 LIMIT = 300  # seconds after which something must be wrong
+GRACE = 30  # seconds that nodes get to end
+
+
+def launched(command: Sequence[str]) -> None:
+    """
+    Run a launch to its end; after LIMIT, or Ctrl-C, all its nodes are asked to end, and awaited.
+
+    Raises subprocess.TimeoutExpired or KeyboardInterrupt when they have ended.
+    """
+    launch = subprocess.Popen(command, start_new_session=True)  # Ctrl-C reaches this process alone
+    try:
+        launch.wait(LIMIT)
+    except BaseException:
+        os.killpg(launch.pid, signal.SIGINT)
+        try:
+            launch.wait(GRACE)
+        except BaseException:  # too long for it, or for the user
+            os.killpg(launch.pid, signal.SIGKILL)
+        raise
 
 
 def main() -> int:
@@ -27,7 +49,8 @@ def main() -> int:
                f'pictures:={PICTURES}', f'scenes:={scenes}']
     print(f'demo: {scenes} pictures through the ROS 2 graph', flush=True)
     try:
-        subprocess.run(command, timeout=LIMIT, check=False)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        launched(command)
     except subprocess.TimeoutExpired:
         print(f'demo: not done after {LIMIT} s', file=sys.stderr)
     except KeyboardInterrupt:

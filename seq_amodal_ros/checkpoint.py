@@ -4,6 +4,7 @@ Weights on disk: a safetensors file and, beside it, JSON with architecture, size
 Nothing is unpickled. Files are written whole or not at all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import hashlib
 import json
@@ -22,6 +23,8 @@ WEIGHTS = Path(__file__).with_name('weights')
 DEFAULT = 'default'
 MAX_REASON = 200  # characters; torch lists every weight that does not fit
 MAX_BYTES = 1 << 30
+SETTINGS = {'architecture': str, 'config': dict, 'schedule': str, 'mask_values': list,
+            'temperature': float, 'offset': float, 'sha256': str}
 
 
 class CheckpointError(ValueError):
@@ -92,7 +95,7 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
                               'or take weights made for it') from error
     return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],
                       (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}),
-                      meta['temperature'], meta.get('offset', 0.0))
+                      meta['temperature'], meta['offset'])
 
 
 def save_checkpoint(path: Path, model: nn.Module, schedule: str,
@@ -102,9 +105,16 @@ def save_checkpoint(path: Path, model: nn.Module, schedule: str,
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
             'schedule': schedule, 'mask_values': list(mask_values), 'temperature': temperature,
-            'offset': offset, 'sha256': hashlib.sha256(data).hexdigest(), 'training': training}
+            'offset': offset, 'sha256': hashlib.sha256(data).hexdigest()}
+    meta = {**meta, 'settings_sha256': settings_digest(meta), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
+
+
+def settings_digest(meta: Mapping[str, Any]) -> str:
+    """Return SHA-256 over all of a checkpoint's JSON that sampling depends on: 64 hex digits."""
+    text = json.dumps({key: meta[key] for key in SETTINGS}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -136,20 +146,21 @@ def _read_meta(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f'{path}: cannot be read ({error}); it belongs beside the '
                               '.safetensors file of the same name') from error
-    expected = {'architecture': str, 'config': dict, 'schedule': str, 'mask_values': list,
-                'temperature': float, 'sha256': str}
-    for key, kind in expected.items():
+    for key, kind in {**SETTINGS, 'settings_sha256': str}.items():
         if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
             raise CheckpointError(f'{path}: {key!r} is missing or not a {kind.__name__}; the file '
                                   'was altered or made by another program')
+    if settings_digest(meta) != meta['settings_sha256']:
+        raise CheckpointError(f'{path}: its settings are not those of settings_sha256: the file '
+                              'was altered; copy both files again')
     values = meta['mask_values']
-    if len(values) != 2 or not all(isinstance(v, (int, float)) for v in values) or \
-            not values[0] < values[1]:
+    if len(values) != 2 or not all(type(v) in (int, float) for v in values) or \
+            not -100 <= values[0] < values[1] <= 100:
         raise CheckpointError(f"{path}: 'mask_values' must be two rising numbers, got {values}; "
-                              'the file was altered or made by another program')
+                              'the file was made by another program')
     for key, least, most in (('temperature', 0.1, 10), ('offset', -10, 10)):
-        value = meta.get(key, 0.0)  # files of version 0.1 have no offset
-        if not isinstance(value, float) or not least <= value <= most:
+        value = meta[key]
+        if not least <= value <= most:
             raise CheckpointError(f'{path}: {key!r} must lie in {least} to {most}, got {value}; '
                                   'the file was altered or made by another program')
     if meta['schedule'] not in SCHEDULES:

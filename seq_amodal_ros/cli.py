@@ -10,9 +10,13 @@ from collections.abc import Sequence
 import io
 import itertools
 import json
+import os
 from pathlib import Path
+import signal
 import sys
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
@@ -35,17 +39,17 @@ def predict(given: argparse.Namespace) -> None:
         raise ValueError(f'--out {given.out} is a file: name a folder, made if it is not there')
     segmenter = _segmenter(given)
     images = [amodal_coco.load_image(path) for path in given.images]
-    given.out.mkdir(parents=True, exist_ok=True)
+    annotations = given.out / 'annotations.json'
+    _check_writable('--out', annotations)
     scenes = {}
     for path, image in zip(given.images, images):
         scene = segmenter.segment(image)
         sheet = given.out / f'{path.stem}.layers.png'
-        Image.fromarray(overview(image, scene)).save(sheet)
+        write_atomic(sheet, _png(overview(image, scene)))
         scenes[str(path.resolve())] = scene
         order = ', '.join(f'{item.id} (layer {item.layer}, score {item.score:.2f})'
                           for item in pick_order(scene)) or 'nothing'
         print(f'{path}: pick {order}; see {sheet}')
-    annotations = given.out / 'annotations.json'
     amodal_coco.write_amodal_coco(annotations, scenes)
     print(f'masks, layers, occluders and scores: {annotations}')
 
@@ -54,10 +58,12 @@ def evaluate_data(given: argparse.Namespace) -> None:
     """Score the weights on data sets; print the table, write JSON if asked to."""
     if given.coco is None and given.sas is None:
         raise ValueError('nothing to evaluate: give --coco FILE or --sas FOLDER')
+    if given.limit is not None and given.limit < 1:
+        raise ValueError(f'--limit {given.limit}: it counts from 1')
     segmenter = _segmenter(given)
-    for target in (given.json, given.reliability):
-        if target is not None:  # a folder that cannot be made is told before the work, not after
-            target.parent.mkdir(parents=True, exist_ok=True)
+    for option, target in (('--json', given.json), ('--reliability', given.reliability)):
+        if target is not None:
+            _check_writable(option, target)
     sources = []
     if given.coco is not None:
         sources.append(amodal_coco.samples(given.coco, given.limit))
@@ -72,27 +78,50 @@ def evaluate_data(given: argparse.Namespace) -> None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
     if given.reliability is not None:
         found = result['hypotheses']
-        picture = io.BytesIO()
-        Image.fromarray(draw_reliability(found['reliability'], found['ece'])).save(picture, 'png')
-        write_atomic(given.reliability, picture.getvalue())
+        write_atomic(given.reliability,
+                     _png(draw_reliability(found['reliability'], found['ece'])))
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a picture uint8 [height, width, 3] as a PNG file."""
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, 'png')
+    return picture.getvalue()
+
+
+def _check_writable(option: str, target: Path) -> None:
+    """Raise ValueError, naming the option, where no file can be written; before the work."""
+    probe = target.with_name(f'.{target.name}.{os.getpid()}') if target.name else target
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(f'{target} is a folder')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f'{option}: {target} cannot be written ({error}); give another') from error
 
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:
-    settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
-                        sampler=given.sampler, mask_size=given.mask_size)
+    try:
+        settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
+                            sampler=given.sampler, mask_size=given.mask_size)
+    except ValueError as error:
+        raise ValueError(str(error).replace('hypotheses', '--k: hypotheses', 1)) from error
     return Segmenter.load(given.weights, given.device, settings)
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument('--k', type=int, default=Settings.hypotheses,
-                        help='hypotheses sampled for each layer (default %(default)s)')
+                        help='K: hypotheses for each layer, 1 to 64 (default %(default)s)')
     common.add_argument('--steps', type=int, default=Settings.steps,
-                        help='denoising steps (default %(default)s)')
+                        help='denoising steps, 1 to 1000 (default %(default)s)')
     common.add_argument('--sampler', choices=SAMPLERS, default=Settings.sampler,
                         help='default %(default)s; ancestral walks all 1000 steps')
     common.add_argument('--mask-size', type=int, default=Settings.mask_size,
-                        help='side of the masks that the network works on (default: its own)')
+                        help='side of the masks that the network works on, 32 to 512 '
+                             '(default: its own)')
     common.add_argument('--seed', type=int, default=Settings.seed, help='of the noise')
     common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     common.add_argument('--weights', default=DEFAULT,
@@ -118,9 +147,14 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 with one line on stderr for bad input."""
     given = _parser().parse_args(arguments)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # what is being written is tidied away
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         given.run(given)
     except (ValueError, OSError) as error:
         print(f'seq-amodal: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('seq-amodal: interrupted', file=sys.stderr)
+        return 130
     return 0

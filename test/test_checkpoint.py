@@ -15,6 +15,14 @@ def alter(path, **changes):
     side.write_text(json.dumps({key: value for key, value in meta.items() if value is not None}))
 
 
+def make_foreign(path, **changes):
+    """Change entries as another program would write them, with the checksum that goes with them."""
+    alter(path, **changes)
+    meta = json.loads(path.with_suffix('.json').read_text())
+    if set(checkpoint.SETTINGS) <= set(meta):
+        alter(path, settings_sha256=checkpoint.settings_digest(meta))
+
+
 def test_saved_weights_load_in_evaluation_mode(small_checkpoint):
     loaded = load_checkpoint(small_checkpoint)
     assert not loaded.model.training
@@ -59,12 +67,22 @@ def test_truncated_and_altered_files_are_told_by_their_checksum(small_checkpoint
     ({'temperature': None}, "'temperature' is missing or not a float"),
     ({'temperature': 0.0}, "'temperature' must lie in 0.1 to 10"),
     ({'offset': 11.0}, "'offset' must lie in -10 to 10"),
-    ({'offset': '0'}, "'offset' must lie in -10 to 10"),
+    ({'offset': '0'}, "'offset' is missing or not a float"),
     ({'mask_values': [1, 0]}, "'mask_values' must be two rising numbers"),
+    ({'mask_values': [False, True]}, "'mask_values' must be two rising numbers"),
+    ({'mask_values': [-float('inf'), float('inf')]}, "'mask_values' must be two rising numbers"),
 ])
 def test_foreign_checkpoints_are_refused_by_name(small_checkpoint, changes, reason):
-    alter(small_checkpoint, **changes)
+    make_foreign(small_checkpoint, **changes)
     with pytest.raises(CheckpointError, match=reason):
+        load_checkpoint(small_checkpoint)
+
+
+@pytest.mark.parametrize('changes', [{'temperature': 1.5}, {'offset': -5.0}, {'config': {}},
+                                     {'mask_values': [-0.4, 0.5]}, {'schedule': 'flow'}])
+def test_settings_that_were_altered_are_told_by_their_checksum(small_checkpoint, changes):
+    alter(small_checkpoint, **changes)
+    with pytest.raises(CheckpointError, match=r'small\.json: .* the file was altered'):
         load_checkpoint(small_checkpoint)
 
 

@@ -1,6 +1,8 @@
 """seq-amodal as a user calls it: files in, files out, one clear line when something is wrong."""
 
 import json
+import signal
+import subprocess
 
 import numpy as np
 from PIL import Image
@@ -37,13 +39,15 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
 @pytest.mark.parametrize('arguments, reason', [
     (['predict', 'nowhere.png'], 'nowhere.png'),
     (['predict', 'a/x.png', 'b/x.png'], 'overwrite each other'),
-    (['predict', 'x.png', '--k', '0'], 'hypotheses must lie in 1 to 64'),
+    (['predict', 'x.png', '--k', '0'], '--k: hypotheses must lie in 1 to 64'),
     (['predict', 'x.png', '--weights', 'best'], "weights 'best'"),
     (['predict', 'x.png', '--device', 'cuda:77'], 'cuda:77'),
     (['evaluate'], '--coco'),
     (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
     (['evaluate', '--coco', 'nowhere.json', '--reliability', '/proc/no/r.png'], '/proc/no'),
-    (['evaluate', '--sas', 'nowhere'], 'nowhere'),
+    (['evaluate', '--sas', 'nowhere'], 'nowhere: no such folder'),
+    (['evaluate', '--coco', 'nowhere.json', '--json', '.'], '--json: . cannot be written'),
+    (['evaluate', '--coco', 'nowhere.json', '--limit', '0'], '--limit 0: it counts from 1'),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -51,6 +55,28 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monk
     error = capsys.readouterr().err.strip()
     assert reason in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(photographs, tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    target = tmp_path / 'file' / 'out'
+    assert main(['predict', str(photographs / 'stuff.jpg'), '--out', str(target)]) == 2
+    error = capsys.readouterr().err
+    assert f'--out: {target / "annotations.json"} cannot be written' in error
+
+
+def test_ctrl_c_leaves_no_half_of_a_file(photographs, tmp_path):
+    out = tmp_path / 'out'
+    command = subprocess.Popen(['seq-amodal', 'predict', str(photographs / 'stuff.jpg'),
+                                str(photographs / 'fruits.jpg'), '--device', 'cpu', '--out',
+                                str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    assert 'pick' in command.stdout.readline()
+    command.send_signal(signal.SIGINT)
+    assert 'Traceback' not in command.communicate(timeout=60)[1]
+    for path in out.iterdir():
+        assert path.name.endswith('.layers.png') or path.name == 'annotations.json'
+        assert path.suffix == '.json' or load_image(path).any()
 
 
 def test_a_file_in_place_of_the_folder_is_named_and_kept(tmp_path, capsys):

@@ -93,8 +93,8 @@ def decode_compressed(message: Any) -> Rgb:
             warnings.simplefilter('ignore', PillowImage.DecompressionBombWarning)
             width, height = PillowImage.open(io.BytesIO(data), formats=('JPEG', 'PNG')).size
     except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise ImageError(f'data of {len(data)} bytes with format {message.format!r} is no JPEG or '
-                         f'PNG file: {error}') from error
+        raise ImageError(f'data of {len(data)} bytes with format {message.format!r} is no '
+                         'JPEG or PNG file, or a broken one') from error
     _check_size(height, width)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8),
                           cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)

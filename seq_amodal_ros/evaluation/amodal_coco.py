@@ -25,6 +25,7 @@ from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionC
 
 MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
+MAX_LAYER = 1000
 
 
 @dataclass(frozen=True)
@@ -264,8 +265,9 @@ def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:
         if 'occluded_by' in annotation and layer != layers[i]:
             raise DatasetError(f'{path}: annotation {annotation["id"]}: layer {layer} contradicts '
                                f'its occluders, which make it {layers[i]} (Eq. 2)')
-        if not isinstance(layer, (int, np.integer)) or layer < 1:
+        if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or \
+                not 1 <= layer <= MAX_LAYER:
             raise DatasetError(f'{path}: annotation {annotation["id"]}: layer must be a whole '
-                               f'number from 1 up, got {layer!r}')
+                               f'number from 1 to {MAX_LAYER}, got {layer!r}')
         layers[i] = layer
     return layers

@@ -23,6 +23,8 @@ def samples(folder: Path, limit: int | None = None) -> Iterator[Sample]:
     Raises DatasetError, naming the folder, for a gap in the layers, a missing file, masks of
     different sizes, or a cumulative mask that is not the union of the layers before.
     """
+    if not folder.is_dir():
+        raise DatasetError(f'{folder}: no such folder')
     found: dict[str, dict[int, Path]] = {}
     for path in sorted(folder.glob('*_*')):
         match = re.fullmatch(r'(.+)_(\d+)', path.name)

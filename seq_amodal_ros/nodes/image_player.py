@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image
 from seq_amodal_ros.nodes.running import ros
 from std_msgs.msg import Header
 
@@ -23,7 +23,8 @@ FORMATS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
 
 def pictures_in(folders: list[str]) -> list[Path]:
     """Return the pictures of the folders, by name; raises ValueError, naming them, if none is."""
-    found = [path for folder in folders for path in sorted(Path(folder).expanduser().glob('*'))
+    found = [path for folder in filter(None, folders)
+             for path in sorted(Path(folder).expanduser().glob('*'))
              if path.suffix.lower() in FORMATS]
     if not found:
         raise ValueError(f'folders {folders}: no {", ".join(FORMATS)} picture in any of them; '
@@ -64,11 +65,14 @@ class ImagePlayer(Node):
         self._next += 1
         header = Header(stamp=self.get_clock().now().to_msg(),
                         frame_id=self.get_parameter('frame_id').value)
-        if raw:
-            self._raw.publish(encode_image(load_image(path), header))
-        if compressed:
-            self._compressed.publish(CompressedImage(
-                header=header, format=FORMATS[path.suffix.lower()], data=path.read_bytes()))
+        try:
+            if raw:
+                self._raw.publish(encode_image(load_image(path), header))
+            if compressed:
+                self._compressed.publish(CompressedImage(
+                    header=header, format=FORMATS[path.suffix.lower()], data=path.read_bytes()))
+        except (DatasetError, OSError) as error:
+            self.get_logger().error(f'left out: {error}')
 
 
 def main() -> None:

@@ -59,6 +59,13 @@ def declare(node: Node) -> None:
         node.declare_parameter(name, described.default, descriptor)
 
 
+def unknown(node: Node) -> list[str]:
+    """Return the parameters that a file or command gives the node and that it does not know."""
+    own = ('qos_overrides.', 'diagnostic_updater.')  # declared when their part is made
+    return sorted(name for name in node._parameter_overrides  # rclpy shows them nowhere else
+                  if not node.has_parameter(name) and not name.startswith(own))
+
+
 def settings_of(node: Node) -> Settings:
     """Return the node's current sampling settings."""
     return Settings(**{field.name: node.get_parameter(field.name).value
@@ -73,10 +80,10 @@ def changed(settings: Settings, parameters: list[Parameter]) -> Settings:
 def refusal(parameters: list[Parameter], configured: bool) -> str:
     """Return why these changes cannot be made, empty if they can."""
     for parameter in parameters:
-        described = FIXED.get(parameter.name)
+        described = {**FIXED, **SAMPLING}.get(parameter.name)
         if described is None:
             continue
-        if configured:
+        if configured and parameter.name in FIXED:
             return (f'{parameter.name} is read when the node is configured: deactivate and clean '
                     'it up first (ros2 lifecycle set)')
         if described.choices and parameter.value not in described.choices:

@@ -36,7 +36,7 @@ from seq_amodal_ros.bridge.scenes import message_class, scene_to_message
 from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
-from seq_amodal_ros.nodes.running import ros
+from seq_amodal_ros.nodes.running import RCLError, ros
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter
 from vision_msgs.msg import Detection2DArray
@@ -55,6 +55,8 @@ class PerceptionNode(LifecycleNode):
         """Declare parameters and topics; nothing is loaded before configure."""
         super().__init__('perception', **options)
         parameters.declare(self)
+        for name in parameters.unknown(self):
+            self.get_logger().warning(f'parameter {name} is none of this node; is it misspelt?')
         self._segmenter: Segmenter | None = None
         self._subscription: Any = None
         self._worker: threading.Thread | None = None
@@ -84,6 +86,16 @@ class PerceptionNode(LifecycleNode):
         if self.get_parameter('autostart').value and \
                 self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+
+    def spin(self) -> None:
+        """Answer until the context goes, or a request fails that its state does not allow."""
+        try:
+            rclpy.spin(self)
+        except RCLError as error:  # which rclpy passes on, and would end the node
+            if 'transition' not in str(error):
+                raise
+            self.get_logger().error('a transition was asked for that the node cannot make now; '
+                                    'ros2 lifecycle list names those that it can')
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the weights onto the device."""
@@ -219,7 +231,7 @@ def main() -> None:
         node = PerceptionNode()
         try:
             node.start()
-            if rclpy.ok():  # else it was interrupted on the way
-                rclpy.spin(node)
+            while rclpy.ok():  # else it was interrupted on the way
+                node.spin()
         finally:
             node.destroy_node()

@@ -7,6 +7,9 @@ import signal
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
+
+RCLError = rclpy_implementation.RCLError
 
 
 @contextmanager
@@ -16,11 +19,16 @@ def ros() -> Iterator[None]:
 
     Python's own KeyboardInterrupt would come at any point, such as between a thread's making and
     its start. So it is switched off, and what a context that is gone makes fail is the end.
-    A parameter that a node cannot be started with ends it too, in one line and with status 1.
+    A parameter that a node cannot be started with ends it too, in one line and with status 1, and
+    so do arguments that ROS does not take.
     """
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: None)  # rclpy.init adds the shutdown
-    rclpy.init()
+    try:
+        rclpy.init()
+    except RCLError as error:
+        reason = ' '.join(str(error).split())
+        raise SystemExit(f'cannot start: {reason}; look at what follows --ros-args') from error
     rclpy.get_global_executor()  # which spinning uses: made too late, it complains when it goes
     try:
         yield

@@ -8,10 +8,12 @@ import pytest
 from seq_amodal_ros.evaluation.amodal_coco import (
     DatasetError,
     load_image,
+    read_amodal_coco,
     read_entries,
     samples,
     write_amodal_coco,
 )
+from seq_amodal_ros.evaluation.coco_masks import read_mask
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
 
@@ -48,6 +50,24 @@ def test_scores_are_written_as_in_the_results_of_coco(tmp_path):
     write_amodal_coco(path, {'a.png': LayeredScene(4, 4, (
         AmodalObject(1, 1, mask, mask[None], 0.625),))})
     assert [a['score'] for a in json.loads(path.read_text())['annotations']] == [0.625]
+
+
+@pytest.mark.parametrize('layer', [0, 10 ** 9, 10 ** 30, 1.0, True, 'top'])
+def test_a_layer_that_no_pile_has_is_named(dataset, layer):
+    edit(dataset, lambda c: [a.pop('occluded_by') for a in c['annotations']])
+    edit(dataset, lambda c: c['annotations'][1].update(layer=layer))
+    with pytest.raises(DatasetError, match='annotation 2: layer must be a whole number from 1 to'):
+        next(samples(dataset))
+
+
+def test_what_shows_may_be_said_where_objects_are_no_flat_layers(dataset):
+    scene = LayeredScene(4, 4, (AmodalObject(1, 1, np.ones((4, 4), bool),
+                                             np.ones((1, 4, 4), bool), 1.0),))
+    shown = np.eye(4, dtype=bool)[None]
+    for visible, pixels in (({'a.png': shown}, 4), ({}, 16)):
+        write_amodal_coco(dataset, {'a.png': scene}, visible)
+        [(_, [annotation])] = read_amodal_coco(dataset)
+        assert read_mask(annotation['visible_segmentation'], 4, 4, 'it', 'it').sum() == pixels
 
 
 def test_layers_follow_from_the_occluders_where_they_are_missing(dataset):

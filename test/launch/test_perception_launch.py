@@ -48,8 +48,19 @@ def test_weights_that_are_missing_are_said_and_the_node_stays(launched, tmp_path
     assert 'finished cleanly' in node.interrupted()[0]
 
 
+def test_a_lifecycle_manager_may_start_the_node_instead(launched):
+    node = launched(NAME, 'image_topic:=/left/image', 'autostart:=false')
+    node.read_until('process started')
+    time.sleep(15)  # the others are configured by then
+    rest, _ = node.interrupted()
+    assert 'weights default' not in rest and 'Traceback' not in rest
+    assert 'finished cleanly' in rest
+
+
 @pytest.mark.parametrize('argument, reason', [('transport:=theora', 'theora'),
-                                              ('log_level:=loud', 'loud')])
+                                              ('log_level:=loud', 'loud'),
+                                              ('image_topic:=', 'image_topic is empty'),
+                                              ('params_file:=/none.yaml', "'/none.yaml': no such")])
 def test_arguments_out_of_range_are_refused(argument, reason):
     done = subprocess.run([*LAUNCH, argument], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

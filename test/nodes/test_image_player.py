@@ -1,5 +1,7 @@
 """The player publishes a folder's pictures in turn, raw and compressed."""
 
+import shutil
+
 import pytest
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
@@ -36,6 +38,22 @@ def test_the_first_picture_waits_for_enough_listeners(graph, peer, composed, wai
     assert wait_until(lambda: peer.heard['image'] and peer.heard['image/compressed'])
     first = load_image(sorted(folder.iterdir())[0])
     assert (decode_image(peer.heard['image'][0]) == first).all()
+
+
+def test_a_broken_picture_is_left_out(graph, peer, composed, wait_until, tmp_path):
+    (tmp_path / 'a.png').write_bytes(b'no picture')
+    shutil.copy(next((composed / 'images').iterdir()), tmp_path / 'b.png')
+    graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(tmp_path)]),
+                                           Parameter('rate', value=20.0)]))
+    peer.listen_to_log()
+    peer.listen(Image, 'image', best_effort=True)
+    assert wait_until(lambda: peer.heard['image'] and any('a.png' in log.msg for log in
+                                                          peer.heard['/rosout']))
+
+
+def test_no_folder_is_not_the_one_that_the_player_was_started_in():
+    with pytest.raises(ValueError, match='set the parameter folders'):
+        pictures_in([''])
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):

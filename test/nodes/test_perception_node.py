@@ -1,9 +1,13 @@
 """The node on a real graph: images in, masks out, and nothing that comes in brings it down."""
 
+import signal
+import subprocess
 import threading
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -153,6 +157,33 @@ def test_a_lifecycle_manager_may_start_the_node_instead(graph):
     node = graph(PerceptionNode(parameter_overrides=[Parameter('autostart', value=False)]))
     node.start()
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS  # not done before
+
+
+def test_a_misspelt_parameter_is_said(graph, peer, wait_until):
+    peer.listen_to_log()
+    graph(PerceptionNode(parameter_overrides=[Parameter('hypothesis', value=5)]))
+    assert wait_until(lambda: any('parameter hypothesis is none' in log.msg
+                                  for log in peer.heard['/rosout']))
+
+
+def test_a_transition_that_cannot_be_is_said_and_the_node_stays(peer, wait_until):
+    client = peer.create_client(ChangeState, '/perception/change_state')
+
+    def asked(transition):
+        return client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+
+    with subprocess.Popen(['perception_node', '--ros-args', '-p', 'autostart:=false'],
+                          stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert client.wait_for_service(60)
+            asked(Transition.TRANSITION_ACTIVATE)
+            assert any('a transition was asked for' in line for line in process.stderr)
+            answer = asked(Transition.TRANSITION_CONFIGURE)
+            assert wait_until(answer.done)
+            assert answer.result().success
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert 'Traceback' not in process.communicate(timeout=30)[1]
 
 
 @pytest.mark.parametrize('name, value', [('weights', 'nowhere.safetensors'),

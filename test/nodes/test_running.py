@@ -63,3 +63,12 @@ def test_a_fault_is_raised_and_the_context_goes():
     with pytest.raises(ValueError, match='folders'), ros():
         raise ValueError('folders: no picture')
     assert not rclpy.ok()
+
+
+def test_arguments_that_ros_does_not_take_are_one_line(tmp_path, monkeypatch):
+    (tmp_path / 'broken.yaml').write_text('a: [')
+    monkeypatch.setattr('sys.argv', ['node', '--ros-args', '--params-file',
+                                     str(tmp_path / 'broken.yaml')])
+    with pytest.raises(SystemExit, match='cannot start: .*broken.yaml') as ended, ros():
+        pass
+    assert len(str(ended.value).splitlines()) == 1
