@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help='of the second, 0 to 1')
     parser.add_argument('--biases', type=float, nargs='+', default=[0.0],
                         help='added to the logits of masks')
-    parser.add_argument('--mask-size', type=int, help='of all averages; default: that of the second')
+    parser.add_argument('--mask-size', type=int,
+                        help='of all averages; default: that of the second')
     add_cutouts(parser)
     parser.add_argument('--protocols', nargs='+', default=['mixed', 'fruit', 'bin'])
     parser.add_argument('--zooms', type=float, nargs='+', default=[1.0],

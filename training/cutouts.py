@@ -57,10 +57,9 @@ def read_cutouts(path: Path) -> Cutouts:
         raise CutoutError(f'{path}: rgba must be uint8 [n, height, width, 4], got {rgba.dtype} '
                           f'{list(rgba.shape)}')
     if label.ndim != 1 or label.dtype.kind not in 'iu' or names.ndim != 1 or \
-            not (0 <= label).all() or not (label < len(names)).all():
-        raise CutoutError(f'{path}: label must be whole numbers [n] that count class_names [classes] '
-                          f'from 0, got {label.dtype} {list(label.shape)} of '
-                          f'{list(names.shape)} names')
+            not ((label >= 0) & (label < len(names))).all():
+        raise CutoutError(f'{path}: label must be whole numbers [n] that count class_names from '
+                          f'0, got {label.dtype} {list(label.shape)} and {names.size} names')
     variety = data.get('variety', names[label])
     if not len(rgba) == len(label) == variety.size:
         raise CutoutError(f'{path}: {len(rgba)} pictures, {len(label)} labels, {variety.size} '

@@ -97,8 +97,8 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
 
 def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return those of masks bool [N, H, W], front to back, that show MIN_VISIBLE or more."""
-    front = np.cumsum(masks, axis=0) - masks
-    shown = np.count_nonzero(masks & (front == 0), axis=(1, 2))
+    first = masks & (np.cumsum(masks, axis=0) == 1)
+    shown = np.count_nonzero(first, axis=(1, 2))
     return masks[shown * 64 ** 2 >= MIN_VISIBLE * masks[0].size] if len(masks) else masks
 
 

@@ -8,8 +8,9 @@ writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
 the varieties that the training's config holds out, `classes` of whole classes that it holds out,
-arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is kept if it
-was made with the same settings, which OUT/SET/settings.json states; if not, that is an error.
+arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is
+kept if it was made with the same settings, which OUT/SET/settings.json states; if not, that is an
+error.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,7 @@ import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
+from seq_amodal_ros.bridge.messages import MessagesNotBuiltError
 
 RCLError = rclpy_implementation.RCLError
 
@@ -19,8 +20,8 @@ def ros() -> Iterator[None]:
 
     Python's own KeyboardInterrupt would come at any point, such as between a thread's making and
     its start. So it is switched off, and what a context that is gone makes fail is the end.
-    A parameter that a node cannot be started with ends it too, in one line and with status 1, and
-    so do arguments that ROS does not take.
+    What a node cannot be started with ends it too, in one line and with status 1: a parameter,
+    arguments that ROS does not take, messages that were not built.
     """
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: None)  # rclpy.init adds the shutdown
@@ -32,7 +33,7 @@ def ros() -> Iterator[None]:
     rclpy.get_global_executor()  # which spinning uses: made too late, it complains when it goes
     try:
         yield
-    except ParameterException as error:
+    except (ParameterException, MessagesNotBuiltError) as error:
         raise SystemExit(f'cannot start: {error}') from error
     except Exception as error:
         if rclpy.ok() and not isinstance(error, ExternalShutdownException):

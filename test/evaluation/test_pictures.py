@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.pictures import draw_by_layer, draw_layers, draw_uncertainty, overview, PANEL
+from seq_amodal_ros.evaluation.pictures import (
+    draw_by_layer,
+    draw_layers,
+    draw_uncertainty,
+    overview,
+    PANEL,
+)
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
 

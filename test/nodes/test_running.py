@@ -9,6 +9,7 @@ from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from seq_amodal_ros.bridge.messages import MessagesNotBuiltError
 from seq_amodal_ros.nodes.running import ros
 
 
@@ -69,6 +70,11 @@ def test_arguments_that_ros_does_not_take_are_one_line(tmp_path, monkeypatch):
     (tmp_path / 'broken.yaml').write_text('a: [')
     monkeypatch.setattr('sys.argv', ['node', '--ros-args', '--params-file',
                                      str(tmp_path / 'broken.yaml')])
-    with pytest.raises(SystemExit, match='cannot start: .*broken.yaml') as ended, ros():
+    with pytest.raises(SystemExit, match=r'cannot start: .*broken\.yaml') as ended, ros():
         pass
     assert len(str(ended.value).splitlines()) == 1
+
+
+def test_messages_that_were_not_built_are_one_line():
+    with pytest.raises(SystemExit, match=r'cannot start: seq_amodal_ros\.msg is not'), ros():
+        raise MessagesNotBuiltError('seq_amodal_ros.msg is not built')

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / 'scripts' / 'demo.py'
-CHILD = '''
+CHILD = """
 import pathlib, subprocess, sys, time
 target = pathlib.Path(sys.argv[1])
 first = len(sys.argv) == 2
@@ -20,7 +20,7 @@ finally:
     if child is not None:
         child.wait()
     target.touch()
-'''
+"""
 
 
 @pytest.fixture

@@ -19,8 +19,10 @@ def test_the_default_is_complete():
      'from_noise must lie in 0 to 1, got 75'),
     (lambda text: text.replace('zoom: [0.6, 1.6]', 'zoom: 2'),
      'zoom must be a list of 2, each a finite number, got 2'),
-    (lambda text: text.replace('4.5e-4', '45e-5'), "learning_rate must be a finite number, got '45"),
-    (lambda text: text.replace('steps: 1500', 'steps: 0'), 'steps and scenes_per_step count from 1'),
+    (lambda text: text.replace('4.5e-4', '45e-5'),
+     "learning_rate must be a finite number, got '45"),
+    (lambda text: text.replace('steps: 1500', 'steps: 0'),
+     'steps and scenes_per_step count from 1'),
 ])
 def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
     path = tmp_path / 'mine.yaml'

@@ -57,9 +57,9 @@ def test_other_settings_need_another_folder(tmp_path):
 
 def test_two_do_not_work_in_one_folder_at_once(tmp_path):
     with parts_folder(tmp_path / 'out', {'seed': 1}) as folder:
-        with pytest.raises(ValueError, match=f'{folder}: another process works there'), \
-                parts_folder(tmp_path / 'out', {'seed': 1}):
-            pass
+        again = parts_folder(tmp_path / 'out', {'seed': 1})
+        with pytest.raises(ValueError, match=f'{folder}: another process works there'):
+            again.__enter__()
 
 
 def sleep_long(folder):
