@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from seq_amodal_ros import devices
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16, DeviceError
 import torch
 
@@ -17,7 +18,29 @@ def test_devices_that_are_not_there_are_named(name):
         choose_device(name)
 
 
-def test_bfloat16_is_used_where_the_processor_says_that_it_has_it():
+@pytest.fixture
+def asked_anew():
+    """Let the processor be asked again in this test, and after it."""
+    computes_in_bfloat16.cache_clear()
+    yield
+    computes_in_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize('has_it, fast, plain, chosen', [
+    (True, 1.0, 2.0, True), (True, 2.0, 1.0, False), (True, 1.0, 1.05, False),
+    (False, 1.0, 2.0, False)])
+def test_bfloat16_is_used_where_it_is_there_and_sooner(asked_anew, monkeypatch, has_it, fast, plain,
+                                                       chosen):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'avx512_bf16': has_it},
+                        raising=False)
+    monkeypatch.setattr(devices, '_filter', lambda kind: kind)
+    monkeypatch.setattr(devices, '_seconds',
+                        lambda kind: fast if kind == torch.bfloat16 else plain)
+    assert computes_in_bfloat16(torch.device('cpu')) == chosen
+
+
+def test_a_processor_without_bfloat16_is_not_asked_to_imitate_it(asked_anew):
     flags = Path('/proc/cpuinfo').read_text().split()
-    known = hasattr(torch.cpu, 'get_capabilities')
-    assert computes_in_bfloat16(torch.device('cpu')) == (known and 'avx512_bf16' in flags)
+    if 'avx512_bf16' not in flags:
+        assert not computes_in_bfloat16(torch.device('cpu'))
+    assert computes_in_bfloat16(torch.device('cpu')) == computes_in_bfloat16(torch.device('cpu'))
