@@ -8,6 +8,7 @@ test/data and says where the pictures of the result are.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 import os
 from pathlib import Path
 import shutil
@@ -28,16 +29,24 @@ def launched(command: Sequence[str]) -> None:
 
     Raises subprocess.TimeoutExpired or KeyboardInterrupt when they have ended.
     """
-    launch = subprocess.Popen(command, start_new_session=True)  # Ctrl-C reaches this process alone
+    for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(ending, signal.default_int_handler)
+    launch = subprocess.Popen(command, start_new_session=True)  # signals reach this process alone
     try:
         launch.wait(LIMIT)
     except BaseException:
-        os.killpg(launch.pid, signal.SIGINT)
+        _ask(launch, signal.SIGINT)
         try:
             launch.wait(GRACE)
         except BaseException:  # too long for it, or for the user
-            os.killpg(launch.pid, signal.SIGKILL)
+            _ask(launch, signal.SIGKILL)
+            launch.wait()
         raise
+
+
+def _ask(launch: subprocess.Popen, ending: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(launch.pid, ending)
 
 
 def main() -> int:
@@ -49,7 +58,6 @@ def main() -> int:
                f'pictures:={PICTURES}', f'scenes:={scenes}']
     print(f'demo: {scenes} pictures through the ROS 2 graph', flush=True)
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         launched(command)
     except subprocess.TimeoutExpired:
         print(f'demo: not done after {LIMIT} s', file=sys.stderr)

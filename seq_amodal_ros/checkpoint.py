@@ -94,7 +94,7 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
         raise CheckpointError(f'{path}: does not fit this version ({reason}); update the package '
                               'or take weights made for it') from error
     return Checkpoint(model.eval(), path.stem, digest, meta['schedule'],
-                      (meta['mask_values'][0], meta['mask_values'][1]), meta.get('training', {}),
+                      (meta['mask_values'][0], meta['mask_values'][1]), meta['training'],
                       meta['temperature'], meta['offset'])
 
 
@@ -104,8 +104,8 @@ def save_checkpoint(path: Path, model: nn.Module, schedule: str,
     """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
-            'schedule': schedule, 'mask_values': list(mask_values), 'temperature': temperature,
-            'offset': offset, 'sha256': hashlib.sha256(data).hexdigest()}
+            'schedule': schedule, 'mask_values': list(mask_values),
+            'temperature': float(temperature), 'offset': float(offset), 'sha256': hashlib.sha256(data).hexdigest()}
     meta = {**meta, 'settings_sha256': settings_digest(meta), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
@@ -143,13 +143,14 @@ def _fill(model: nn.Module, state: dict[str, Tensor]) -> None:
 def _read_meta(path: Path) -> dict[str, Any]:
     try:
         meta = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f'{path}: cannot be read ({error}); it belongs beside the '
                               '.safetensors file of the same name') from error
-    for key, kind in {**SETTINGS, 'settings_sha256': str}.items():
+    for key, kind in {**SETTINGS, 'settings_sha256': str, 'training': dict}.items():
         if not isinstance(meta, dict) or not isinstance(meta.get(key), kind):
             raise CheckpointError(f'{path}: {key!r} is missing or not a {kind.__name__}; the file '
-                                  'was altered or made by another program')
+                                  'was altered, or made by another program or version: take '
+                                  'weights made for this one')
     if settings_digest(meta) != meta['settings_sha256']:
         raise CheckpointError(f'{path}: its settings are not those of settings_sha256: the file '
                               'was altered; copy both files again')

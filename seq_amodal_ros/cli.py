@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 import signal
 import sys
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, table
 from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.segmenter import Segmenter, Settings
+
+OPTIONS = {'hypotheses': '--k', 'steps': '--steps', 'seed': '--seed', 'mask_size': '--mask-size'}
 
 
 def predict(given: argparse.Namespace) -> None:
@@ -40,11 +43,12 @@ def predict(given: argparse.Namespace) -> None:
     segmenter = _segmenter(given)
     images = [amodal_coco.load_image(path) for path in given.images]
     annotations = given.out / 'annotations.json'
-    _check_writable('--out', annotations)
+    for target in (annotations, *(_sheet(given.out, path) for path in given.images)):
+        _check_writable('--out', target)
     scenes = {}
     for path, image in zip(given.images, images):
         scene = segmenter.segment(image)
-        sheet = given.out / f'{path.stem}.layers.png'
+        sheet = _sheet(given.out, path)
         write_atomic(sheet, _png(overview(image, scene)))
         scenes[str(path.resolve())] = scene
         order = ', '.join(f'{item.id} (layer {item.layer}, score {item.score:.2f})'
@@ -52,6 +56,10 @@ def predict(given: argparse.Namespace) -> None:
         print(f'{path}: pick {order}; see {sheet}')
     amodal_coco.write_amodal_coco(annotations, scenes)
     print(f'masks, layers, occluders and scores: {annotations}')
+
+
+def _sheet(folder: Path, picture: Path) -> Path:
+    return folder / f'{picture.stem}.layers.png'
 
 
 def evaluate_data(given: argparse.Namespace) -> None:
@@ -72,7 +80,8 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
-                  mask_size=used.mask_size, device=str(segmenter.device), weights=segmenter.label)
+                  mask_size=used.mask_size, device=str(segmenter.device), precision=segmenter.precision,
+                  weights=segmenter.label)
     print(table(result))
     if given.json is not None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
@@ -107,7 +116,8 @@ def _segmenter(given: argparse.Namespace) -> Segmenter:
         settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
                             sampler=given.sampler, mask_size=given.mask_size)
     except ValueError as error:
-        raise ValueError(str(error).replace('hypotheses', '--k: hypotheses', 1)) from error
+        name, _, rest = str(error).partition(' ')
+        raise ValueError(f'{OPTIONS.get(name, name)} {rest}') from error
     return Segmenter.load(given.weights, given.device, settings)
 
 
@@ -147,9 +157,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 with one line on stderr for bad input."""
     given = _parser().parse_args(arguments)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # what is being written is tidied away
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if threading.current_thread() is threading.main_thread() and \
+                signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # so that files are tidied
         given.run(given)
     except (ValueError, OSError) as error:
         print(f'seq-amodal: {error}', file=sys.stderr)

@@ -1,6 +1,7 @@
 """Where the network runs: the device, and the precision in which that device computes sooner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 import time
 
@@ -42,8 +43,8 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     """
     Return whether the device computes sooner in bfloat16 than in float32.
 
-    A CPU that has instructions for it is timed, once a process (50 ms): some take longer by them,
-    as where a virtual machine hides the matrix unit that they are made for. Others imitate it.
+    A CPU that has instructions for it is timed, once a process: some take longer by them, as where
+    a virtual machine hides the matrix unit that they are made for. Others imitate it.
     """
     if device.type == 'cuda':
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -51,8 +52,19 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     if ask is None or not ask().get('avx512_bf16', False):
         return False
     fast, plain = (_filter(kind) for kind in (torch.bfloat16, torch.float32))
-    rounds = [(_seconds(fast), _seconds(plain)) for _ in range(ROUNDS)]  # in turn, for fairness
+    with _one_thread():  # several would wait for each other, and that is no matter of precision
+        rounds = [(_seconds(fast), _seconds(plain)) for _ in range(ROUNDS)]  # in turn, for fairness
     return min(seconds for seconds, _ in rounds) * GAIN < min(seconds for _, seconds in rounds)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _filter(kind: torch.dtype) -> Callable[[], object]:

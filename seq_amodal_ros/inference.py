@@ -101,8 +101,8 @@ class Network:
         # seams, as the paper's system has none.
         self.estimates = self.model.predicts == 'logit'
         self.views = VIEWS if self.estimates else VIEWS[:1]
-        self._fast = self.estimates and computes_in_bfloat16(device)
-        if self._fast:  # once, where autocast would cast them at every call
+        self.fast = self.estimates and computes_in_bfloat16(device)
+        if self.fast:  # once, where autocast would cast them at every call
             for part in self.model.modules():
                 if isinstance(part, (nn.Conv2d, nn.Linear)):
                     part.to(torch.bfloat16)
@@ -135,7 +135,7 @@ class Network:
         The paper's network keeps float32: over 1000 steps its rounding would add up.
         """
         # Its cache of cast weights would be freed under a graph that was captured with it.
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._fast,
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast,
                               cache_enabled=False)
 
     def _answered(self, way: Way, fresh: Fresh | None, noise: Tensor, cumulative: Tensor,

@@ -31,6 +31,11 @@ class Segmenter:
         self.label = checkpoint.label
         self._network = Network(checkpoint, self.device)
 
+    @property
+    def precision(self) -> str:
+        """Return in what it computes: bfloat16 where that is sooner, else float32."""
+        return 'bfloat16' if self._network.fast else 'float32'
+
     @classmethod
     def load(cls, weights: str | os.PathLike[str] = DEFAULT, device: str = 'auto',
              settings: Settings | None = None) -> 'Segmenter':

@@ -39,7 +39,8 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
 @pytest.mark.parametrize('arguments, reason', [
     (['predict', 'nowhere.png'], 'nowhere.png'),
     (['predict', 'a/x.png', 'b/x.png'], 'overwrite each other'),
-    (['predict', 'x.png', '--k', '0'], '--k: hypotheses must lie in 1 to 64'),
+    (['predict', 'x.png', '--k', '0'], '--k must lie in 1 to 64'),
+    (['predict', 'x.png', '--mask-size', '5'], '--mask-size must be 0 or lie in 32 to 512'),
     (['predict', 'x.png', '--weights', 'best'], "weights 'best'"),
     (['predict', 'x.png', '--device', 'cuda:77'], 'cuda:77'),
     (['evaluate'], '--coco'),

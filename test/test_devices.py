@@ -41,6 +41,20 @@ def test_bfloat16_is_used_where_it_is_there_and_sooner(asked_anew, monkeypatch, 
 
 def test_a_processor_without_bfloat16_is_not_asked_to_imitate_it(asked_anew):
     flags = Path('/proc/cpuinfo').read_text().split()
-    if 'avx512_bf16' not in flags:
-        assert not computes_in_bfloat16(torch.device('cpu'))
-    assert computes_in_bfloat16(torch.device('cpu')) == computes_in_bfloat16(torch.device('cpu'))
+    chosen = computes_in_bfloat16(torch.device('cpu'))
+    assert chosen in ((False, True) if 'avx512_bf16' in flags else (False,))
+
+
+@pytest.mark.parametrize('slow', [torch.bfloat16, torch.float32])
+def test_the_slower_of_two_filters_is_not_chosen(asked_anew, monkeypatch, slow):
+    def filter_of(kind):
+        work = devices_filter(torch.float32)
+        return (lambda: [work() for _ in range(4)]) if kind == slow else work
+
+    devices_filter = devices._filter
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'avx512_bf16': True},
+                        raising=False)
+    monkeypatch.setattr(devices, '_filter', filter_of)
+    threads = torch.get_num_threads()
+    assert computes_in_bfloat16(torch.device('cpu')) == (slow == torch.float32)
+    assert torch.get_num_threads() == threads

@@ -78,6 +78,6 @@ def table(result: dict[str, Any]) -> str:
         f'{h["brier"]:.3f} ({h["hidden_pixels"]} pixels); rank correlation of score and IOU '
         f'{h["rank"]:.2f}',
         f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
-        f'{result["sampler"]} of {result["steps"]} steps, K = {result["k"]}, {result["device"]}, '
-        f'weights {result["weights"]}']
+        f'{result["sampler"]} of {result["steps"]} steps, K = {result["k"]}, {result["device"]} '
+        f'in {result["precision"]}, weights {result["weights"]}']
     return '\n'.join(lines)

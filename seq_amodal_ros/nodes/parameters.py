@@ -1,6 +1,7 @@
 """The perception node's parameters: names, meanings, ranges and when they may change."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.node import Node
@@ -66,24 +67,19 @@ def unknown(node: Node) -> list[str]:
                   if not node.has_parameter(name) and not name.startswith(own))
 
 
-def settings_of(node: Node) -> Settings:
-    """Return the node's current sampling settings."""
-    return Settings(**{field.name: node.get_parameter(field.name).value
-                       for field in fields(Settings)})
-
-
-def changed(settings: Settings, parameters: list[Parameter]) -> Settings:
-    """Return the settings with `parameters` applied; raises ValueError, naming what is wrong."""
-    return replace(settings, **{p.name: p.value for p in parameters if p.name in SAMPLING})
+def settings_of(node: Node, changes: Sequence[Parameter] = ()) -> Settings:
+    """Return the node's sampling settings with changes; raises ValueError, naming what is wrong."""
+    values = {field.name: node.get_parameter(field.name).value for field in fields(Settings)}
+    return Settings(**{**values, **{p.name: p.value for p in changes if p.name in SAMPLING}})
 
 
 def refusal(parameters: list[Parameter], configured: bool) -> str:
     """Return why these changes cannot be made, empty if they can."""
     for parameter in parameters:
-        described = {**FIXED, **SAMPLING}.get(parameter.name)
+        described = FIXED.get(parameter.name)
         if described is None:
             continue
-        if configured and parameter.name in FIXED:
+        if configured:
             return (f'{parameter.name} is read when the node is configured: deactivate and clean '
                     'it up first (ros2 lifecycle set)')
         if described.choices and parameter.value not in described.choices:

@@ -15,6 +15,7 @@ Callbacks only store the newest frame; a worker thread does the rest.
 """
 
 from collections.abc import Callable
+from functools import partial
 import threading
 import time
 from typing import Any
@@ -55,8 +56,10 @@ class PerceptionNode(LifecycleNode):
         """Declare parameters and topics; nothing is loaded before configure."""
         super().__init__('perception', **options)
         parameters.declare(self)
-        for name in parameters.unknown(self):
-            self.get_logger().warning(f'parameter {name} is none of this node; is it misspelt?')
+        if unknown := parameters.unknown(self):
+            self.get_logger().warning(f'not parameters of this node: {", ".join(unknown)}; '
+                                      'misspelt, or meant for another node?')
+        self._answer_wrong_transitions()
         self._segmenter: Segmenter | None = None
         self._subscription: Any = None
         self._worker: threading.Thread | None = None
@@ -87,15 +90,20 @@ class PerceptionNode(LifecycleNode):
                 self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
-    def spin(self) -> None:
-        """Answer until the context goes, or a request fails that its state does not allow."""
+    def _answer_wrong_transitions(self) -> None:
+        """Refuse a transition that the state does not allow; rclpy lets the node end by it."""
+        for service in self.services:
+            if service.srv_name.endswith('/change_state'):
+                service.callback = partial(self._change_state, service.callback)
+
+    def _change_state(self, change: Callable, request: Any, response: Any) -> Any:
         try:
-            rclpy.spin(self)
-        except RCLError as error:  # which rclpy passes on, and would end the node
-            if 'transition' not in str(error):
-                raise
-            self.get_logger().error('a transition was asked for that the node cannot make now; '
-                                    'ros2 lifecycle list names those that it can')
+            return change(request, response)
+        except RCLError:
+            self.get_logger().error(f'transition {request.transition.id} cannot be made now; ros2 '
+                                    'lifecycle list names those that can')
+            response.success = False
+            return response
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the weights onto the device."""
@@ -111,7 +119,8 @@ class PerceptionNode(LifecycleNode):
             kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
             self.get_logger().error(f'cannot configure: {kind}{error}')
             return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f'weights {self._segmenter.label} on {self._segmenter.device}')
+        self.get_logger().info(f'weights {self._segmenter.label} on {self._segmenter.device} '
+                               f'in {self._segmenter.precision}')
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -193,11 +202,12 @@ class PerceptionNode(LifecycleNode):
 
     def _on_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         reason = parameters.refusal(changes, configured=self._segmenter is not None)
+        try:
+            settings = parameters.settings_of(self, changes)
+        except ValueError as error:
+            reason = reason or str(error)
         if not reason and self._segmenter is not None:
-            try:
-                self._segmenter.settings = parameters.changed(self._segmenter.settings, changes)
-            except ValueError as error:
-                reason = str(error)
+            self._segmenter.settings = settings
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_mismatch(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
@@ -231,7 +241,7 @@ def main() -> None:
         node = PerceptionNode()
         try:
             node.start()
-            while rclpy.ok():  # else it was interrupted on the way
-                node.spin()
+            if rclpy.ok():  # else it was interrupted on the way
+                rclpy.spin(node)
         finally:
             node.destroy_node()

@@ -6,6 +6,7 @@ import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from seq_amodal_ros.nodes import parameters
+from seq_amodal_ros.nodes.perception_node import PerceptionNode
 from seq_amodal_ros.segmenter import Settings
 import yaml
 
@@ -27,9 +28,25 @@ def test_declared_parameters_are_described_and_give_the_settings(graph):
     assert parameters.settings_of(node) == Settings()
 
 
-def test_changes_apply_to_the_settings_they_name():
-    after = parameters.changed(Settings(), [Parameter('steps', value=4)])
-    assert after == Settings(steps=4)
+def test_changes_apply_to_the_settings_they_name(graph):
+    node = graph(Node('some_node'))
+    parameters.declare(node)
+    assert parameters.settings_of(node, [Parameter('steps', value=4)]) == Settings(steps=4)
+    assert parameters.settings_of(node) == Settings()
+
+
+@pytest.mark.parametrize('name, value, reason', [
+    ('mask_size', 5, 'mask_size must be 0 or lie in 32 to 512'),
+    ('sampler', 'euler', 'sampler must be one of'),
+    ('sampler', 'ancestral', 'set steps to 1000')])
+def test_changes_that_no_settings_have_are_refused_at_once(graph, name, value, reason):
+    node = graph(PerceptionNode())
+    result, = node.set_parameters([Parameter(name, value=value)])
+    assert not result.successful
+    assert reason in result.reason
+    together = node.set_parameters_atomically([Parameter('steps', value=1000),
+                                               Parameter('sampler', value='ancestral')])
+    assert together.successful
 
 
 @pytest.mark.parametrize('name, value, configured, reason', [

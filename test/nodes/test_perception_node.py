@@ -162,7 +162,7 @@ def test_a_lifecycle_manager_may_start_the_node_instead(graph):
 def test_a_misspelt_parameter_is_said(graph, peer, wait_until):
     peer.listen_to_log()
     graph(PerceptionNode(parameter_overrides=[Parameter('hypothesis', value=5)]))
-    assert wait_until(lambda: any('parameter hypothesis is none' in log.msg
+    assert wait_until(lambda: any('not parameters of this node: hypothesis' in log.msg
                                   for log in peer.heard['/rosout']))
 
 
@@ -176,14 +176,17 @@ def test_a_transition_that_cannot_be_is_said_and_the_node_stays(peer, wait_until
                           stderr=subprocess.PIPE, text=True) as process:
         try:
             assert client.wait_for_service(60)
-            asked(Transition.TRANSITION_ACTIVATE)
-            assert any('a transition was asked for' in line for line in process.stderr)
-            answer = asked(Transition.TRANSITION_CONFIGURE)
-            assert wait_until(answer.done)
-            assert answer.result().success
+            for transition, allowed in ((Transition.TRANSITION_ACTIVATE, False),
+                                        (Transition.TRANSITION_CONFIGURE, True),
+                                        (Transition.TRANSITION_CONFIGURE, False)):
+                answer = asked(transition)
+                assert wait_until(answer.done)
+                assert answer.result().success == allowed
         finally:
             process.send_signal(signal.SIGINT)
-        assert 'Traceback' not in process.communicate(timeout=30)[1]
+        said = process.communicate(timeout=30)[1]
+    assert 'Traceback' not in said
+    assert 'transition 3 cannot be made now' in said
 
 
 @pytest.mark.parametrize('name, value', [('weights', 'nowhere.safetensors'),
