@@ -105,7 +105,8 @@ def save_checkpoint(path: Path, model: nn.Module, schedule: str,
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
             'schedule': schedule, 'mask_values': list(mask_values),
-            'temperature': float(temperature), 'offset': float(offset), 'sha256': hashlib.sha256(data).hexdigest()}
+            'temperature': float(temperature), 'offset': float(offset),
+            'sha256': hashlib.sha256(data).hexdigest()}
     meta = {**meta, 'settings_sha256': settings_digest(meta), 'training': training}
     write_atomic(path, data)
     write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')

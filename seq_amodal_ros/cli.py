@@ -80,8 +80,8 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
-                  mask_size=used.mask_size, device=str(segmenter.device), precision=segmenter.precision,
-                  weights=segmenter.label)
+                  mask_size=used.mask_size, device=str(segmenter.device),
+                  precision=segmenter.precision, weights=segmenter.label)
     print(table(result))
     if given.json is not None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 import io
+import lzma
 from pathlib import Path
+import tokenize
 from typing import Any
 import zipfile
 import zlib
@@ -13,6 +15,9 @@ from seq_amodal_ros.checkpoint import write_atomic
 
 Arrays = dict[str, NDArray]
 MAX_BYTES = 1 << 32
+# All that zipfile, its decompressors and NumPy's header raise; RuntimeError is an encrypted file's.
+UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, MemoryError, OverflowError,
+              zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError)
 
 
 class ArraysError(ValueError):
@@ -27,11 +32,14 @@ def read_arrays(path: Path) -> Arrays:
         if size > MAX_BYTES:
             raise ArraysError(f'{path}: its arrays take {size} bytes, at most {MAX_BYTES} are read')
         with np.load(path, allow_pickle=False) as data:
-            return {key: data[key] for key in data.files}
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, MemoryError) as error:
-        if isinstance(error, ArraysError):
-            raise
+            found = {key: data[key] for key in data.files}
+    except ArraysError:
+        raise
+    except UNREADABLE as error:
         raise ArraysError(f'{path}: not a readable .npz file ({error})') from error
+    if other := sorted(key for key, value in found.items() if not isinstance(value, np.ndarray)):
+        raise ArraysError(f'{path}: not a readable .npz file ({other} are no arrays)')
+    return found
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:

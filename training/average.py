@@ -24,7 +24,7 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     of 0 to 1 and for networks or noise that differ.
     """
     if not 0 <= share <= 1:
-        raise ValueError(f'--share must lie in 0 to 1, got {share}')
+        raise ValueError(f'a share must lie in 0 to 1, got {share}')
     for name in ('schedule', 'mask_values'):
         if getattr(first, name) != getattr(second, name):
             raise ValueError(f'{first.label} and {second.label} differ in {name}: their weights '

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
+from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_cutouts, add_device, check_file, parser_of
 from training.validation import validation
 
 TEMPERATURES = np.geomspace(0.3, 3, 101)
@@ -101,11 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         checkpoint = load_checkpoint(given.weights)
         prepared(checkpoint, given.bias, given.mask_size)
-        given.out.parent.mkdir(parents=True, exist_ok=True)
+        choose_device(given.device)
+        check_file(given.out)
+        sets = [list(samples(path)) for path in given.recorded]
         with tempfile.TemporaryDirectory() as folder:
-            sets = [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)
-                    for number, name in enumerate(given.protocols)]
-            sets += [list(samples(path)) for path in given.recorded]
+            sets += [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)
+                     for number, name in enumerate(given.protocols)]
             raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
             temperature, offset = fitted(raw.pop('reliability'))
             after = judged(replace(checkpoint, temperature=temperature, offset=offset), sets,

@@ -20,6 +20,7 @@ import tempfile
 
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
+from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.segmenter import Segmenter, Settings
@@ -47,12 +48,13 @@ def kinds_of(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str],
              zooms: Sequence[float], recorded: Sequence[Path], count: int,
              ) -> dict[str, list[Sample]]:
     """Return `count` scenes of each protocol at each zoom, and all of each recorded set."""
-    found: dict[str, list[Sample]] = {}
+    found = {str(path): list(samples(path)) for path in recorded}
     for name in protocols:
         for zoom in zooms:
-            kind = Path(name).stem + (f' x{zoom:g}' if zoom != 1 else '')
-            found[kind] = validation(folder / str(len(found)), cutouts, name, count, zoom)
-    return {**found, **{str(path.parent): list(samples(path)) for path in recorded}}
+            kind = name + (f' x{zoom:g}' if zoom != 1 else '')
+            if kind not in found:
+                found[kind] = validation(folder / str(len(found)), cutouts, name, count, zoom)
+    return found
 
 
 def cell(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> str:
@@ -95,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_device(parser)
     given = parser.parse_args(arguments)
     try:
+        choose_device(given.device)
         first, second = (load_checkpoint(path) for path in given.checkpoints)
         choice = list(candidates(first, second, given.shares, given.biases, given.mask_size))
         with tempfile.TemporaryDirectory() as folder:

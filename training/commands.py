@@ -26,13 +26,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def check_range(name: str, value: float, least: float, most: float) -> None:
     """Raise ValueError, naming the option, for a value out of its range or not a number."""
     if not least <= value <= most:
-        raise ValueError(f'{name} must lie in {least:g} to {most:g}, got {value}')
+        raise ValueError(f'{name} must lie in {least} to {most}, got {value}')
 
 
 def check_writable(out: Path) -> None:
     """Raise ValueError, naming it, for a new file or folder that cannot be; before work starts."""
-    probe = out.with_name(f'.{out.name}.{os.getpid()}.probe')
     try:
+        probe = out.with_name(f'.{out.name}.{os.getpid()}.probe')
         out.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
@@ -49,4 +49,8 @@ def check_file(out: Path) -> None:
 
 def check_folder(out: Path) -> None:
     """Make a folder, if there is none yet; raise ValueError, naming it, where that cannot be."""
-    check_writable(out / 'new')
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        check_writable(out / 'new')
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{out}: no folder to write to ({error}); give another --out') from error

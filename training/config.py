@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig
+from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from training.settings import read_as
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative')
+RANGES = {'learning_rate': (1e-9, 1), 'encoder_rate': (0, 10), 'weight_decay': (0, 1),
+          'warmup': (0, 1_000_000), 'ema': (0, 1), 'signal_scale': (0.01, 10), 'seed': (0, 1 << 31)}
 LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
 
 
@@ -56,6 +60,17 @@ class TrainConfig:
         for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:
                 raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f'{name} must lie in {least:g} to {most:g}, '
+                                 f'got {getattr(self, name)}')
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f'schedule must be one of {", ".join(SCHEDULES)}, '
+                             f'got {self.schedule!r}')
+        if min(self.protocols.values(), default=0) < 0 or not sum(self.protocols.values()):
+            raise ValueError('protocols must weigh one at least, and none below 0, got '
+                             f'{dict(self.protocols)}')
+        EncodeOnceConfig(self.mask_size)
 
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:

@@ -50,7 +50,10 @@ def read_cutouts(path: Path) -> Cutouts:
     try:
         data = read_arrays(path)
         rgba, label, names = data['rgba'], data['label'], data['class_names']
-    except (ArraysError, KeyError) as error:
+    except ArraysError as error:
+        raise CutoutError(f'{error}; a file of cutouts is an .npz with rgba, label and '
+                          'class_names') from error
+    except KeyError as error:
         raise CutoutError(f'{path}: not a file of cutouts ({error}); it must be an .npz with rgba, '
                           'label and class_names') from error
     if rgba.ndim != 4 or rgba.shape[3] != 4 or rgba.dtype != np.uint8 or not len(rgba):

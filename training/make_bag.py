@@ -8,6 +8,7 @@ Topics:  /camera/image_raw (sensor_msgs/Image rgb8), or with --compressed
          /camera/camera_info (sensor_msgs/CameraInfo), /camera/depth/image_raw (16UC1, mm, REP 118)
          /ground_truth/masks (seq_amodal_ros/LayeredAmodalMasks): the truth of each frame
 The camera looks straight down and slides over the pile; depth follows from how objects are stacked.
+A truth holds what shows enough in that view: an object at its rim may come and go.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -213,8 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.out.exists():
             raise ValueError(f'{given.out} exists already; remove it or give another --out')
-        for name, least, most in (('frames', 1, 1_000_000), ('rate', 0.01, 1000), ('seed', 0, 1e9),
-                                  ('width', 16, 4096), ('height', 16, 4096), ('scene', 0, 1e9)):
+        for name, least, most in (('frames', 1, 1_000_000), ('rate', 0.01, 1000),
+                                  ('seed', 0, 1 << 31), ('scene', 0, 1 << 31),
+                                  ('width', 16, 4096), ('height', 16, 4096)):
             check_range(f'--{name}', getattr(given, name), least, most)
         check_writable(given.out)
         protocol = read_protocol(given.protocol)

@@ -28,6 +28,7 @@ from training.engine.sources import sources_of
 
 COLUMNS = 8
 PANEL = 192
+MOST_PIXELS = 1 << 28  # of all scenes of a protocol, which are in memory at once
 
 
 def contact_sheet(scenes: Scenes, count: int) -> NDArray[np.uint8]:
@@ -93,13 +94,16 @@ def plot(found: dict[str, NDArray]) -> Figure:
 
 def summary(found: dict[str, NDArray]) -> str:
     """Return the statistics in words."""
+    def median(values: NDArray) -> str:
+        return f'{np.median(values):.2f}' if len(values) else 'none'
+
     depth = np.bincount(found['depth'])
     shares = ', '.join(f'{layer}: {100 * n / depth.sum():.0f} %'
                        for layer, n in enumerate(depth) if n)
     return (f'{len(found["depth"])} scenes, {found["objects"].mean():.1f} objects each; scenes by '
             f'number of layers: {shares}; median visible fraction of what is not on layer 1: '
-            f'{np.median(found["visible"][found["layer"] > 1]):.2f}; median overlap of a pair: '
-            f'{np.median(found["overlap"]):.2f}')
+            f'{median(found["visible"][found["layer"] > 1])}; median overlap of a pair: '
+            f'{median(found["overlap"])}')
 
 
 def draw(protocol: Protocol, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Path,
@@ -124,8 +128,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
-        for name, least, most in (('scenes', 1, 1_000_000), ('side', 32, 2048), ('seed', 0, 1e9)):
+        for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
             check_range(f'--{name}', getattr(given, name), least, most)
+        check_range('--scenes', given.scenes, 1, MOST_PIXELS // given.side ** 2)
         check_folder(given.out)
         protocols = [read_protocol(name) for name in given.protocol]
         drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]

@@ -9,10 +9,12 @@ from typing import Any, TextIO
 import torch
 from torch import nn, Tensor
 
+LOCK = 'lock'
+
 
 def locked(folder: Path) -> TextIO:
     """Return the folder's lock, held as long as the file is open; raises ValueError if it is."""
-    lock = (folder / 'lock').open('w')
+    lock = (folder / LOCK).open('w')
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

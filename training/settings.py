@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields
-import math
 from pathlib import Path
+import sys
 from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
 
 import yaml
@@ -17,7 +17,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Return a mapping; raises ConstructorError for a key that comes twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        keys = [key.value for key, _ in node.value]
         twice = [key for i, key in enumerate(keys) if key in keys[:i]]
         if twice:
             raise yaml.constructor.ConstructorError(
@@ -34,7 +34,7 @@ def read_settings(path: Path, known: Set[str], way_out: str = '') -> dict[str, A
     """
     try:
         given = yaml.load(path.read_text(), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())  # YAML's own spans lines
         raise ValueError(f'{path}: cannot be read ({reason}){way_out}') from error
     found = set(given) if isinstance(given, dict) else set()
@@ -104,7 +104,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, Mapping) and \
             all(_fits(key, args[0]) and _fits(item, args[1]) for key, item in value.items())
     if hint is float:
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
     return type(value) is hint
 
 

@@ -9,7 +9,7 @@ writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
 the varieties that the training's config holds out, `classes` of whole classes that it holds out,
 arranged as in `mixed`; so is `drawn`, of drawn objects alone. A set that is there already is
-kept if it was made with the same settings, which OUT/SET/settings.json states; if not, that is an
+kept if it was made with the same settings, which OUT/SET.settings.json states; if not, that is an
 error.
 """
 
@@ -36,6 +36,7 @@ from training.engine.protocols import Protocol, read_protocol
 from training.engine.sources import sources_of
 from training.meshes.atlas import render_atlas
 from training.meshes.piles import write_piles
+from training.runs import LOCK, locked
 
 SETS = ('fruit', 'classes', 'drawn', 'mixed', 'bin', 'physics')
 FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
@@ -90,6 +91,11 @@ def settings_of(name: str, cutouts: Sequence[Path], count: int, side: int, views
     return found
 
 
+def note_of(folder: Path) -> Path:
+    """Return where the settings of a set are noted; before it is made, so that each has a note."""
+    return folder.with_name(f'{folder.name}.settings.json')
+
+
 def check_kept(folder: Path, settings: dict[str, Any]) -> bool:
     """
     Return whether a set is there; raises ValueError, naming it, for another one than asked for.
@@ -98,7 +104,7 @@ def check_kept(folder: Path, settings: dict[str, Any]) -> bool:
     """
     if not folder.exists():
         return False
-    note = folder / 'settings.json'
+    note = note_of(folder)
     given = note.read_text() if note.is_file() else 'unknown settings'
     if not (folder / 'annotations.json').is_file() or given != json.dumps(settings):
         raise ValueError(f'{folder}: holds something else than is asked for ({given}, not '
@@ -166,16 +172,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             read_cutouts(path)  # said now if it is none, not after the other sets are made
         check_folder(given.out)
         asked = (given.cutouts, given.scenes, given.side, given.views, given.objects)
-        settings = {name: settings_of(name, *asked) for name in given.sets}
-        kept = {name: check_kept(given.out / name, settings[name]) for name in given.sets}
-        for name in given.sets:
-            if not kept[name]:
-                make(name, given.out, *asked)
-                write_atomic(given.out / name / 'settings.json',
-                             json.dumps(settings[name]).encode())
-            found = checksum(given.out / name / 'annotations.json')
-            print(f'{name}: {given.out / name}, checksum {found[:16]}: '
-                  f'{verdict(name, found, usual)}')
+        settings = {name: settings_of(name, *asked) for name in given.sets}  # each set once
+        with locked(given.out):
+            kept = {name: check_kept(given.out / name, settings[name]) for name in settings}
+            for name in settings:
+                if not kept[name]:
+                    write_atomic(note_of(given.out / name), json.dumps(settings[name]).encode())
+                    make(name, given.out, *asked)
+                found = checksum(given.out / name / 'annotations.json')
+                print(f'{name}: {given.out / name}, checksum {found[:16]}: '
+                      f'{verdict(name, found, usual)}')
+            (given.out / LOCK).unlink()
     except (ValueError, OSError) as error:
         print(f'testsets: {error}', file=sys.stderr)
         return 2

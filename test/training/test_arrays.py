@@ -7,6 +7,14 @@ import pytest
 from training import arrays
 from training.arrays import ArraysError, read_arrays, save_arrays
 
+HEADER = b'\x93NUMPY\x01\x00\x60\x00' + b"{'descr': '|u1', 'fortran_order': False, 'shape': (%s)}"
+
+
+def with_member(path, name, content):
+    """Write a zip file of one member; a header is filled up to the length that it states."""
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr(name.decode(), content.ljust(106))
+
 
 @pytest.fixture
 def saved(tmp_path):
@@ -28,6 +36,9 @@ def test_arrays_come_back(saved):
     lambda path, content: path.write_bytes(b''),
     lambda path, content: np.save(path.open('wb'), np.arange(3)),
     lambda path, content: np.savez(path, a=np.array([{}], object)),
+    lambda path, content: with_member(path, b'rgba', b'no array'),
+    lambda path, content: with_member(path, b'rgba.npy', HEADER % (b'9' * 30 + b',')),
+    lambda path, content: with_member(path, b'rgba.npy', HEADER % b'"""'),
     lambda path, content: path.unlink()])
 def test_what_is_no_file_of_arrays_is_named(saved, spoil):
     spoil(saved, saved.read_bytes())

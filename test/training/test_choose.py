@@ -39,7 +39,8 @@ def test_every_kind_has_a_column_and_worse_weights_less_recall(duller, edited, c
                  str(composed / 'annotations.json'), '--scenes', '4', '--device', 'cpu']) == 0
     rows = [[cell.strip() for cell in row.strip('|').split('|')]
             for row in capsys.readouterr().out.splitlines()[:4]]
-    assert rows[0][1:] == ['few (4)', 'few x1.6 (4)', f'{composed} (8)']
+    assert rows[0][1:] == [f'{composed / "annotations.json"} (8)', f'{protocol} (4)',
+                           f'{protocol} x1.6 (4)']
     better, worse = (sum(float(cell.split()[1]) for cell in row[1:]) for row in rows[2:])
     assert better > worse
 
@@ -47,9 +48,11 @@ def test_every_kind_has_a_column_and_worse_weights_less_recall(duller, edited, c
 @pytest.mark.parametrize('more, reason', [
     (['--scenes', '0'], '--scenes 0: it counts from 1'),
     (['--zooms', '0'], '--zooms must lie in 0.1 to 10, got 0.0'),
-    (['--shares', '2'], '--share must lie in 0 to 1, got 2.0'),
+    (['--shares', '2'], 'a share must lie in 0 to 1, got 2.0'),
     (['--biases', '9'], 'a bias must lie in -4.0 to 4.0, got 9.0'),
     (['--mask-size', '100'], 'a multiple of 16'),
+    (['--device', 'abacus'], "device 'abacus'"),
+    (['--recorded', 'none.json'], 'none.json: cannot be read'),
     (['--protocols', 'none'], 'none.yaml: cannot be read')])
 def test_what_cannot_be_compared_is_named(capsys, more, reason):
     assert main(['default', 'default', '--shares', '1', '--device', 'cpu', *more]) == 2

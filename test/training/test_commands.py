@@ -36,7 +36,8 @@ def test_options_that_many_commands_have():
 @pytest.mark.parametrize('seconds', [1.5, 5])  # while modules are imported, and at work
 def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path, seconds):
     command = subprocess.Popen([sys.executable, '-m', 'training.preview', '--out', str(tmp_path),
-                                '--scenes', '100000'], stderr=subprocess.PIPE, text=True)
+                                '--scenes', '60000', '--side', '64'],
+                               stderr=subprocess.PIPE, text=True)
     time.sleep(seconds)
     command.send_signal(signal.SIGINT)
     assert command.communicate(timeout=60)[1] == 'interrupted\n'
@@ -57,6 +58,10 @@ def test_what_cannot_be_written_is_named_before_work_starts(tmp_path):
     assert list((tmp_path / 'new').iterdir()) == []
     with pytest.raises(ValueError, match='new: is a folder; give the name of a file'):
         check_file(tmp_path / 'new')
-    for check in (check_file, check_folder, check_writable):
-        with pytest.raises(ValueError, match=r'file/.*: cannot be written .*; give another --out'):
+    for check in (check_file, check_writable):
+        with pytest.raises(ValueError, match=r'file/some: cannot be written .*; give another'):
             check(tmp_path / 'file' / 'some')
+        with pytest.raises(ValueError, match=r'/'):
+            check(Path('/'))
+    with pytest.raises(ValueError, match=r'file: no folder to write to .*; give another --out'):
+        check_folder(tmp_path / 'file')

@@ -31,6 +31,21 @@ def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
         read_config(path)
 
 
+@pytest.mark.parametrize('name, value, reason', [
+    ('schedule', 'foo', 'schedule must be one of .*cosine'),
+    ('protocols', {}, 'protocols must weigh one at least'),
+    ('protocols', {'mixed': 0.0}, 'protocols must weigh one at least'),
+    ('protocols', {'mixed': 1.0, 'bin': -1.0}, 'none below 0'),
+    ('learning_rate', 0.0, 'learning_rate must lie in'), ('ema', 2.0, 'ema must lie in 0 to 1'),
+    ('warmup', -5, 'warmup must lie in'), ('signal_scale', 0.0, 'signal_scale must lie in'),
+    ('encoder_rate', -1.0, 'encoder_rate must lie in'), ('seed', 10 ** 30, 'seed must lie in'),
+    ('weight_decay', -1.0, 'weight_decay must lie in 0 to 1'),
+    ('mask_size', 7, 'mask_size must be a multiple of 16')])
+def test_what_no_training_can_do_is_named(name, value, reason):
+    with pytest.raises(ValueError, match=reason):
+        replace(read_config(), **{name: value})
+
+
 @pytest.mark.parametrize('name', ['recorded_share', 'from_noise', 'self_conditioning',
                                   'own_cumulative'])
 def test_shares_lie_in_0_to_1(name):

@@ -35,7 +35,7 @@ def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
     ({'rgba': np.zeros((4, 20, 20, 4), np.uint8)}, 'picture 0 is wholly transparent .4 such'),
     ({'rgba': np.full((4, 20, 20, 4), 255, np.uint8)}, 'picture 0 has no transparency'),
     ({'label': np.array([0, 0, 1])}, '4 pictures, 3 labels'),
-    ({'label': np.array([{}, {}, {}, {}])}, 'not a file of cutouts'),
+    ({'label': np.array([{}, {}, {}, {}])}, 'not a readable .npz file'),
     ({'label': np.array([0, 0, 1, -1])}, 'label must be whole numbers'),
     ({'label': np.array([0, 0, 1, 2])}, 'label must be whole numbers'),
     ({'label': np.array([0.0, 0, 1, 1])}, 'label must be whole numbers'),

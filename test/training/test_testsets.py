@@ -8,6 +8,7 @@ import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from training.config import read_config
 from training.engine.shapes import procedural_cutouts
+from training.runs import locked
 from training.testsets import checksum, main, settings_of, verdict
 
 pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')
@@ -36,21 +37,29 @@ def test_a_set_that_is_there_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize('missing, reason', [('nothing', '"scenes": 3'),
-                                             ('settings.json', 'unknown settings'),
+                                             ('settings', 'unknown settings'),
                                              ('annotations.json', '"scenes": 2')])
 def test_another_set_than_asked_for_is_not_taken_for_it(tmp_path, capsys, missing, reason):
     folder = tmp_path / 'drawn'
     folder.mkdir()
     count = 2 if missing == 'annotations.json' else 3
     (folder / 'annotations.json').write_text('{}')
-    (folder / 'settings.json').write_text(json.dumps(settings_of('drawn', [], count, 64, 6, None)))
-    (folder / missing).unlink(missing_ok=True)
-    before = sorted(tmp_path.rglob('*'))
+    note = tmp_path / 'drawn.settings.json'
+    note.write_text(json.dumps(settings_of('drawn', [], count, 64, 6, None)))
+    (note if missing == 'settings' else folder / missing).unlink(missing_ok=True)
+    before = sorted(folder.iterdir())
     assert main(['--out', str(tmp_path), '--sets', 'drawn', '--side', '64', '--scenes', '2']) == 2
     error = capsys.readouterr().err
     assert f'{folder}: holds something else than is asked for' in error
     assert reason in error
-    assert sorted(tmp_path.rglob('*')) == before
+    assert sorted(folder.iterdir()) == before
+
+
+def test_two_do_not_make_sets_in_one_folder_at_once(tmp_path, capsys):
+    with locked(tmp_path):
+        assert main(['--out', str(tmp_path), '--sets', 'drawn', '--scenes', '2']) == 2
+    assert f'{tmp_path}: another process works there' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['lock']
 
 
 def test_cutouts_that_are_none_are_named_before_work_starts(tmp_path, capsys):
@@ -58,7 +67,7 @@ def test_cutouts_that_are_none_are_named_before_work_starts(tmp_path, capsys):
     broken.write_bytes(b'PK')
     assert main(['--out', str(tmp_path / 'sets'), '--sets', 'drawn', 'classes', '--cutouts',
                  str(broken)]) == 2
-    assert 'broken.npz: not a file of cutouts' in capsys.readouterr().err
+    assert 'broken.npz: not a readable .npz file' in capsys.readouterr().err
     assert not (tmp_path / 'sets').exists()
 
 
@@ -106,7 +115,7 @@ def test_a_set_of_no_scenes_is_refused(tmp_path, capsys):
 
 def test_drawn_needs_no_meshes_and_its_first_scenes_ship(tmp_path, composed):
     assert main(['--out', str(tmp_path), '--sets', 'drawn', '--scenes', '2']) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ['drawn']
+    assert {path.name for path in tmp_path.iterdir()} == {'drawn', 'drawn.settings.json'}
     made, shipped = (list(samples(folder / 'annotations.json'))
                      for folder in (tmp_path / 'drawn', composed))
     for one, other in zip(made, shipped):  # rims may round otherwise on another processor

@@ -92,8 +92,8 @@ def _value(source: Source, annotation: dict, setting: str, key: str) -> Any:
     if value is None:
         raise DatasetError(
             f'{source.path}: annotation {annotation["id"]}: key {key!r} ({setting} in '
-            f'{source.keys.name}.yaml) is missing; it has {", ".join(sorted(annotation))}; give --keys '
-            'a map of the keys that --describe prints')
+            f'{source.keys.name}.yaml) is missing; it has {", ".join(sorted(annotation))}; give '
+            '--keys a map of the keys that --describe prints')
     return value
 
 
