@@ -1,6 +1,7 @@
 """What several tests share: a small untrained checkpoint and a folder of composed scenes."""
 
 from pathlib import Path
+import signal
 
 import pytest
 from seq_amodal_ros.checkpoint import save_checkpoint
@@ -8,6 +9,14 @@ from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDen
 import torch
 
 DATA = Path(__file__).parent / 'data'
+
+
+@pytest.fixture
+def ctrl_c_works():
+    """Let what a test starts hear Ctrl-C, to which a shell's background jobs are deaf."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope='session')

@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(photographs, t
     assert f'--out: {target / "annotations.json"} cannot be written' in error
 
 
-def test_ctrl_c_leaves_no_half_of_a_file(photographs, tmp_path):
+def test_ctrl_c_leaves_no_half_of_a_file(ctrl_c_works, photographs, tmp_path):
     out = tmp_path / 'out'
     command = subprocess.Popen(['seq-amodal', 'predict', str(photographs / 'stuff.jpg'),
                                 str(photographs / 'fruits.jpg'), '--device', 'cpu', '--out',

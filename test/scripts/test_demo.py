@@ -18,6 +18,8 @@ first = len(sys.argv) == 2
 other = [str(target.with_name('of its child')), 'child'] if first else []
 child = subprocess.Popen([sys.executable, __file__, *other]) if first else None
 try:
+    if not first:
+        target.with_name('ready').touch()
     time.sleep(60)
 finally:
     if child is not None:
@@ -27,7 +29,7 @@ finally:
 
 
 @pytest.fixture
-def demo():
+def demo(ctrl_c_works):
     """Yield the script as a module; what it does to signals is undone."""
     changed = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = [signal.getsignal(number) for number in changed]
@@ -40,7 +42,7 @@ def demo():
 
 
 def test_what_takes_too_long_is_asked_to_end_with_all_its_children(demo, monkeypatch, tmp_path):
-    monkeypatch.setattr(demo, 'LIMIT', 2)
+    monkeypatch.setattr(demo, 'LIMIT', 5)
     script = tmp_path / 'launch.py'
     script.write_text(CHILD)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -49,7 +51,7 @@ def test_what_takes_too_long_is_asked_to_end_with_all_its_children(demo, monkeyp
 
 
 def test_what_does_not_end_is_ended(demo, monkeypatch, tmp_path):
-    monkeypatch.setattr(demo, 'LIMIT', 2)
+    monkeypatch.setattr(demo, 'LIMIT', 5)
     monkeypatch.setattr(demo, 'GRACE', 1)
     note = tmp_path / 'pid'
     deaf = ('import os, pathlib, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); '
@@ -61,13 +63,14 @@ def test_what_does_not_end_is_ended(demo, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-def test_what_ends_the_demonstration_ends_its_launch(tmp_path, ending):
+def test_what_ends_the_demonstration_ends_its_launch(ctrl_c_works, tmp_path, ending):
     script = tmp_path / 'launch.py'
     script.write_text(CHILD)
     run = (f'import runpy, sys; runpy.run_path({str(SCRIPT)!r})["launched"]'
            f'([sys.executable, {str(script)!r}, {str(tmp_path / "of the launch")!r}])')
     with subprocess.Popen([sys.executable, '-c', run], stderr=subprocess.DEVNULL) as demonstration:
-        time.sleep(2)
+        while not (tmp_path / 'ready').exists() and demonstration.poll() is None:
+            time.sleep(0.1)
         demonstration.send_signal(ending)
         demonstration.wait(20)
     assert {path.name for path in tmp_path.glob('of*')} == {'of the launch', 'of its child'}
