@@ -202,12 +202,13 @@ class PerceptionNode(LifecycleNode):
 
     def _on_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         reason = parameters.refusal(changes, configured=self._segmenter is not None)
-        try:
-            settings = parameters.settings_of(self, changes)
-        except ValueError as error:
-            reason = reason or str(error)
-        if not reason and self._segmenter is not None:
-            self._segmenter.settings = settings
+        if not reason and any(change.name in parameters.SAMPLING for change in changes):
+            try:
+                settings = parameters.settings_of(self, changes)
+                if self._segmenter is not None:
+                    self._segmenter.settings = settings
+            except ValueError as error:
+                reason = str(error)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_mismatch(self, event: QoSRequestedIncompatibleQoSInfo) -> None:

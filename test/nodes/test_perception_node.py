@@ -203,6 +203,20 @@ def test_a_node_that_cannot_start_says_why_and_can_be_mended(node, planner, wait
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
+def test_settings_that_cannot_be_are_said_at_configure_and_can_be_mended(graph, planner, pixels,
+                                                                         wait_until):
+    planner.listen_to_log()
+    node = graph(PerceptionNode(parameter_overrides=[Parameter('mask_size', value=5)]))
+    node.start()
+    assert wait_until(lambda: any('cannot configure: mask_size must be 0' in log.msg
+                                  for log in planner.heard['/rosout']))
+    result, = node.set_parameters([Parameter('mask_size', value=64)])
+    assert result.successful
+    node.start()
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: planner.heard[MASKS])
+
+
 def test_an_inactive_node_lets_go_of_the_camera_and_comes_back(active, planner, pixels,
                                                                wait_until):
     active.trigger_deactivate()
