@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from seq_amodal_ros import denoisers
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.files import write_atomic
 import torch
 from torch import nn, Tensor
 
@@ -116,17 +117,6 @@ def settings_digest(meta: Mapping[str, Any]) -> str:
     """Return SHA-256 over all of a checkpoint's JSON that sampling depends on: 64 hex digits."""
     text = json.dumps({key: meta[key] for key in SETTINGS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and move it into place, so that no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _compact(value: Tensor) -> Tensor:

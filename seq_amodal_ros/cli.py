@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import io
 import itertools
 import json
-import os
 from pathlib import Path
 import signal
 import sys
@@ -19,12 +18,13 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from seq_amodal_ros.checkpoint import DEFAULT, write_atomic
+from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview
 from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, table
+from seq_amodal_ros.files import check_writable, write_atomic
 from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.segmenter import Segmenter, Settings
 
@@ -44,7 +44,7 @@ def predict(given: argparse.Namespace) -> None:
     images = [amodal_coco.load_image(path) for path in given.images]
     annotations = given.out / 'annotations.json'
     for target in (annotations, *(_sheet(given.out, path) for path in given.images)):
-        _check_writable('--out', target)
+        _check('--out', target)
     scenes = {}
     for path, image in zip(given.images, images):
         scene = segmenter.segment(image)
@@ -71,7 +71,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     segmenter = _segmenter(given)
     for option, target in (('--json', given.json), ('--reliability', given.reliability)):
         if target is not None:
-            _check_writable(option, target)
+            _check(option, target)
     sources = []
     if given.coco is not None:
         sources.append(amodal_coco.samples(given.coco, given.limit))
@@ -98,17 +98,12 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return picture.getvalue()
 
 
-def _check_writable(option: str, target: Path) -> None:
-    """Raise ValueError, naming the option, where no file can be written; before the work."""
-    probe = target.with_name(f'.{target.name}.{os.getpid()}') if target.name else target
+def _check(option: str, target: Path) -> None:
+    """Raise ValueError, naming the option, where no file can be written."""
     try:
-        if target.is_dir():
-            raise IsADirectoryError(f'{target} is a folder')
-        target.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f'{option}: {target} cannot be written ({error}); give another') from error
+        check_writable(target)
+    except ValueError as error:
+        raise ValueError(f'{option}: {error}') from error
 
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:

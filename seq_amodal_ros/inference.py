@@ -58,8 +58,8 @@ class Settings:
         if self.sampler not in SAMPLERS:
             raise ValueError(f'sampler must be one of {", ".join(SAMPLERS)}, got {self.sampler!r}')
         if self.sampler == 'ancestral' and self.steps != 1000:
-            raise ValueError('the sampler ancestral walks all 1000 steps: set steps to 1000, or '
-                             f'take the sampler ddim or dpm; got steps {self.steps}')
+            raise ValueError('steps must be 1000 with the sampler ancestral, which walks all; or '
+                             f'take the sampler ddim or dpm; got {self.steps}')
         if self.mask_size and not 32 <= self.mask_size <= 512:
             raise ValueError(f'mask_size must be 0 or lie in 32 to 512, got {self.mask_size}')
         limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),

@@ -41,13 +41,14 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
     (['predict', 'a/x.png', 'b/x.png'], 'overwrite each other'),
     (['predict', 'x.png', '--k', '0'], '--k must lie in 1 to 64'),
     (['predict', 'x.png', '--mask-size', '5'], '--mask-size must be 0 or lie in 32 to 512'),
+    (['predict', 'x.png', '--sampler', 'ancestral'], '--steps must be 1000'),
     (['predict', 'x.png', '--weights', 'best'], "weights 'best'"),
     (['predict', 'x.png', '--device', 'cuda:77'], 'cuda:77'),
     (['evaluate'], '--coco'),
     (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
     (['evaluate', '--coco', 'nowhere.json', '--reliability', '/proc/no/r.png'], '/proc/no'),
     (['evaluate', '--sas', 'nowhere'], 'nowhere: no such folder'),
-    (['evaluate', '--coco', 'nowhere.json', '--json', '.'], '--json: . cannot be written'),
+    (['evaluate', '--coco', 'nowhere.json', '--json', '.'], '--json: .: cannot be written'),
     (['evaluate', '--coco', 'nowhere.json', '--limit', '0'], '--limit 0: it counts from 1'),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(arguments, reason, tmp_path, monkeypatch, capsys):
@@ -63,7 +64,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(photographs, t
     target = tmp_path / 'file' / 'out'
     assert main(['predict', str(photographs / 'stuff.jpg'), '--out', str(target)]) == 2
     error = capsys.readouterr().err
-    assert f'--out: {target / "annotations.json"} cannot be written' in error
+    assert f'--out: {target / "annotations.json"}: cannot be written' in error
 
 
 def test_ctrl_c_leaves_no_half_of_a_file(ctrl_c_works, photographs, tmp_path):

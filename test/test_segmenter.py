@@ -170,7 +170,7 @@ def test_a_size_that_no_masks_have_is_named(size):
 
 
 def test_the_ancestral_sampler_needs_all_steps():
-    with pytest.raises(ValueError, match='set steps to 1000'):
+    with pytest.raises(ValueError, match='steps must be 1000'):
         Settings(sampler='ancestral', steps=4)
 
 

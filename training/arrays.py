@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.checkpoint import write_atomic
+from seq_amodal_ros.files import write_atomic
 
 Arrays = dict[str, NDArray]
 MAX_BYTES = 1 << 32

@@ -26,8 +26,9 @@ from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
 from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
 from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.files import check_writable
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from training.commands import add_cutouts, add_device, check_file, parser_of
+from training.commands import add_cutouts, add_device, parser_of
 from training.validation import validation
 
 TEMPERATURES = np.geomspace(0.3, 3, 101)
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checkpoint = load_checkpoint(given.weights)
         prepared(checkpoint, given.bias, given.mask_size)
         choose_device(given.device)
-        check_file(given.out)
+        check_writable(given.out)
         sets = [list(samples(path)) for path in given.recorded]
         with tempfile.TemporaryDirectory() as folder:
             sets += [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)

@@ -1,8 +1,9 @@
 """What the command lines of training have in common."""
 
 import argparse
-import os
 from pathlib import Path
+
+from seq_amodal_ros.files import check_writable
 
 
 def parser_of(doc: str) -> argparse.ArgumentParser:
@@ -27,24 +28,6 @@ def check_range(name: str, value: float, least: float, most: float) -> None:
     """Raise ValueError, naming the option, for a value out of its range or not a number."""
     if not least <= value <= most:
         raise ValueError(f'{name} must lie in {least} to {most}, got {value}')
-
-
-def check_writable(out: Path) -> None:
-    """Raise ValueError, naming it, for a new file or folder that cannot be; before work starts."""
-    try:
-        probe = out.with_name(f'.{out.name}.{os.getpid()}.probe')
-        out.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{out}: cannot be written ({error}); give another --out') from error
-
-
-def check_file(out: Path) -> None:
-    """Raise ValueError, naming it, for a file that cannot be written or is a folder."""
-    if out.is_dir():
-        raise ValueError(f'{out}: is a folder; give the name of a file to --out')
-    check_writable(out)
 
 
 def check_folder(out: Path) -> None:

@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from seq_amodal_ros.files import check_writable
 from tqdm import tqdm
 from training.arrays import save_arrays
-from training.commands import check_file, parser_of
+from training.commands import parser_of
 
 URL = ('https://registry.npmjs.org/emoji-datasource-google/-/'
        'emoji-datasource-google-15.1.2.tgz')
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     given = parser.parse_args(arguments)
     try:
-        check_file(given.out)
+        check_writable(given.out)
         print(f'{write_icons(fetched(), given.out)} icons in {given.out}')
     except (ValueError, OSError) as error:
         print(f'icons: {error}', file=sys.stderr)

@@ -28,7 +28,7 @@ from seq_amodal_ros.bridge.scenes import scene_to_message
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
-from training.commands import add_cutouts, check_range, check_writable, parser_of
+from training.commands import add_cutouts, check_folder, check_range, parser_of
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
 from training.engine.scenes import layered_scene, MIN_VISIBLE
@@ -218,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                   ('seed', 0, 1 << 31), ('scene', 0, 1 << 31),
                                   ('width', 16, 4096), ('height', 16, 4096)):
             check_range(f'--{name}', getattr(given, name), least, most)
-        check_writable(given.out)
+        check_folder(given.out.parent)
         protocol = read_protocol(given.protocol)
         compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
                                 SIDE, seed=given.seed)

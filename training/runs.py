@@ -1,27 +1,12 @@
-"""What every run needs: a folder of its own, a learner, a state saved whole."""
+"""What every run needs: a learner, and a state saved whole."""
 
 from collections.abc import Mapping
 import copy
-import fcntl
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import nn, Tensor
-
-LOCK = 'lock'
-
-
-def locked(folder: Path) -> TextIO:
-    """Return the folder's lock, held as long as the file is open; raises ValueError if it is."""
-    lock = (folder / LOCK).open('w')
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise ValueError(f'{folder}: another process works there; stop it, or give another '
-                         'folder') from error
-    return lock
 
 
 class Learner:

@@ -13,10 +13,10 @@ import signal
 import threading
 from typing import Any, TypeVar
 
-from seq_amodal_ros.checkpoint import write_atomic
+from seq_amodal_ros.files import write_atomic
 from tqdm import tqdm
 from training.arrays import Arrays, ArraysError, read_arrays, save_arrays
-from training.runs import locked
+from training.locks import locked
 
 Task = TypeVar('Task')
 

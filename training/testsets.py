@@ -13,7 +13,7 @@ kept if it was made with the same settings, which OUT/SET.settings.json states; 
 error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 import hashlib
 import json
@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from seq_amodal_ros.checkpoint import write_atomic
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples, write_amodal_coco
+from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
 from training.commands import add_cutouts, check_folder, check_range, parser_of
@@ -34,9 +34,9 @@ from training.cutouts import Cutouts, read_cutouts
 from training.engine.compositor import Compositor
 from training.engine.protocols import Protocol, read_protocol
 from training.engine.sources import sources_of
+from training.locks import LOCK, locked
 from training.meshes.atlas import render_atlas
 from training.meshes.piles import write_piles
-from training.runs import LOCK, locked
 
 SETS = ('fruit', 'classes', 'drawn', 'mixed', 'bin', 'physics')
 FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
@@ -135,6 +135,21 @@ def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, v
     compose(sources, protocol, out / name, count, side)
 
 
+def made(out: Path, settings: Mapping[str, dict[str, Any]], asked: tuple[Any, ...],
+         ) -> Iterator[tuple[str, str]]:
+    """
+    Yield name and checksum of each set, made or kept; `asked` is what `make` takes.
+
+    Raises ValueError, before any is made, if another set than one asked for is there.
+    """
+    kept = {name: check_kept(out / name, wanted) for name, wanted in settings.items()}
+    for name, wanted in settings.items():
+        if not kept[name]:
+            write_atomic(note_of(out / name), json.dumps(wanted).encode())
+            make(name, out, *asked)
+        yield name, checksum(out / name / 'annotations.json')
+
+
 def verdict(name: str, found: str, reference: bool) -> str:
     """Return in words whether a set is the one that others measure on."""
     if not reference:
@@ -174,15 +189,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = (given.cutouts, given.scenes, given.side, given.views, given.objects)
         settings = {name: settings_of(name, *asked) for name in given.sets}  # each set once
         with locked(given.out):
-            kept = {name: check_kept(given.out / name, settings[name]) for name in settings}
-            for name in settings:
-                if not kept[name]:
-                    write_atomic(note_of(given.out / name), json.dumps(settings[name]).encode())
-                    make(name, given.out, *asked)
-                found = checksum(given.out / name / 'annotations.json')
-                print(f'{name}: {given.out / name}, checksum {found[:16]}: '
-                      f'{verdict(name, found, usual)}')
-            (given.out / LOCK).unlink()
+            try:
+                for name, found in made(given.out, settings, asked):
+                    print(f'{name}: {given.out / name}, checksum {found[:16]}: '
+                          f'{verdict(name, found, usual)}')
+            finally:
+                (given.out / LOCK).unlink()
     except (ValueError, OSError) as error:
         print(f'testsets: {error}', file=sys.stderr)
         return 2

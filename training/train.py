@@ -30,8 +30,9 @@ from tqdm import tqdm
 from training.commands import add_cutouts, add_device, parser_of
 from training.config import DEFAULT, read_config, TrainConfig
 from training.feed import Feed
+from training.locks import locked
 from training.objective import layer_losses
-from training.runs import check_same, Learner, locked, read_state, write_state
+from training.runs import check_same, Learner, read_state, write_state
 
 log = logging.getLogger('training')
 

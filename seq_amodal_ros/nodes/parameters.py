@@ -1,7 +1,6 @@
 """The perception node's parameters: names, meanings, ranges and when they may change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.node import Node
@@ -67,10 +66,24 @@ def unknown(node: Node) -> list[str]:
                   if not node.has_parameter(name) and not name.startswith(own))
 
 
-def settings_of(node: Node, changes: Sequence[Parameter] = ()) -> Settings:
-    """Return the node's sampling settings with changes; raises ValueError, naming what is wrong."""
-    values = {field.name: node.get_parameter(field.name).value for field in fields(Settings)}
-    return Settings(**{**values, **{p.name: p.value for p in changes if p.name in SAMPLING}})
+def settings_of(node: Node) -> Settings:
+    """Return the node's sampling settings; raises ValueError, naming what is wrong."""
+    return Settings(**{field.name: node.get_parameter(field.name).value
+                       for field in fields(Settings)})
+
+
+def changed(node: Node, changes: list[Parameter]) -> Settings:
+    """
+    Return the node's settings with changes; raises ValueError, naming what is wrong.
+
+    Where they cannot be without the changes, by a file, these are judged beside the defaults: so
+    what is wrong can be mended one by one.
+    """
+    try:
+        settings = settings_of(node)
+    except ValueError:
+        settings = Settings()
+    return replace(settings, **{p.name: p.value for p in changes if p.name in SAMPLING})
 
 
 def refusal(parameters: list[Parameter], configured: bool) -> str:
@@ -81,7 +94,7 @@ def refusal(parameters: list[Parameter], configured: bool) -> str:
             continue
         if configured:
             return (f'{parameter.name} is read when the node is configured: deactivate and clean '
-                    'it up first (ros2 lifecycle set)')
+                    'it up first')
         if described.choices and parameter.value not in described.choices:
             return (f'{parameter.name} must be one of {", ".join(described.choices)}, '
                     f'got {parameter.value!r}')

@@ -100,8 +100,8 @@ class PerceptionNode(LifecycleNode):
         try:
             return change(request, response)
         except RCLError:
-            self.get_logger().error(f'transition {request.transition.id} cannot be made now; ros2 '
-                                    'lifecycle list names those that can')
+            self.get_logger().error(f'transition {request.transition.id} cannot be made now; '
+                                    '~/get_available_transitions names those that can')
             response.success = False
             return response
 
@@ -204,7 +204,7 @@ class PerceptionNode(LifecycleNode):
         reason = parameters.refusal(changes, configured=self._segmenter is not None)
         if not reason and any(change.name in parameters.SAMPLING for change in changes):
             try:
-                settings = parameters.settings_of(self, changes)
+                settings = parameters.changed(self, changes)
                 if self._segmenter is not None:
                     self._segmenter.settings = settings
             except ValueError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from seq_amodal_ros.nodes import parameters
@@ -31,14 +32,24 @@ def test_declared_parameters_are_described_and_give_the_settings(graph):
 def test_changes_apply_to_the_settings_they_name(graph):
     node = graph(Node('some_node'))
     parameters.declare(node)
-    assert parameters.settings_of(node, [Parameter('steps', value=4)]) == Settings(steps=4)
+    assert parameters.changed(node, [Parameter('steps', value=4)]) == Settings(steps=4)
     assert parameters.settings_of(node) == Settings()
+
+
+def test_two_wrong_values_of_a_file_are_mended_one_by_one(graph):
+    node = graph(PerceptionNode(parameter_overrides=[Parameter('mask_size', value=5),
+                                                     Parameter('sampler', value='foo')]))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    for name, value in (('mask_size', 6), ('mask_size', 64), ('sampler', 'dpm')):
+        result, = node.set_parameters([Parameter(name, value=value)])
+        assert result.successful == (value != 6)
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
 @pytest.mark.parametrize('name, value, reason', [
     ('mask_size', 5, 'mask_size must be 0 or lie in 32 to 512'),
     ('sampler', 'euler', 'sampler must be one of'),
-    ('sampler', 'ancestral', 'set steps to 1000')])
+    ('sampler', 'ancestral', 'steps must be 1000')])
 def test_changes_that_no_settings_have_are_refused_at_once(graph, name, value, reason):
     node = graph(PerceptionNode())
     result, = node.set_parameters([Parameter(name, value=value)])

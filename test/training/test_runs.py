@@ -5,7 +5,6 @@ import torch
 from training.runs import (
     check_same,
     Learner,
-    locked,
     read_state,
     update_average,
     write_state,
@@ -60,8 +59,3 @@ def test_a_state_comes_back_and_none_is_none(tmp_path):
     write_state(path, {'step': 7, 'model': {'weight': torch.ones(2)}})
     assert read_state(path)['step'] == 7
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_is_locked_for_one(tmp_path):
-    with locked(tmp_path), pytest.raises(ValueError, match='another process works there'):
-        locked(tmp_path)

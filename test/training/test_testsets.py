@@ -8,7 +8,7 @@ import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from training.config import read_config
 from training.engine.shapes import procedural_cutouts
-from training.runs import locked
+from training.locks import locked
 from training.testsets import checksum, main, settings_of, verdict
 
 pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')

@@ -3,7 +3,7 @@
 from seq_amodal_ros.checkpoint import load_checkpoint
 import torch
 from training import train
-from training.runs import locked
+from training.locks import locked
 
 
 def state(folder):

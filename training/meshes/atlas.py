@@ -15,8 +15,9 @@ import sys
 
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.files import check_writable
 from training.arrays import Arrays, save_arrays
-from training.commands import check_file, parser_of
+from training.commands import parser_of
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
-        check_file(given.out)
+        check_writable(given.out)
         render_atlas(given.out, given.split, given.views, given.objects, given.workers, given.seed)
     except (ValueError, OSError) as error:
         print(f'atlas: {error}', file=sys.stderr)

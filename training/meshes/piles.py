@@ -20,7 +20,7 @@ from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleError
 from training.arrays import Arrays
-from training.commands import check_writable, parser_of
+from training.commands import check_folder, parser_of
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     try:
-        check_writable(given.out)
+        check_folder(given.out.parent)
         write_piles(given.out, given.scenes, given.split, given.side, tuple(given.objects),
                     given.workers, given.seed)
     except (ValueError, OSError) as error:

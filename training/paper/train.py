@@ -32,12 +32,13 @@ from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from training.commands import add_cutouts, add_device, parser_of
+from training.locks import locked
 from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_for, SceneSource
 from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
 from training.paper.sources import generator_of, open_source, Rules, rules_of
-from training.runs import check_same, Learner, locked, read_state, write_state
+from training.runs import check_same, Learner, read_state, write_state
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps

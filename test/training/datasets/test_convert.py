@@ -12,7 +12,7 @@ from seq_amodal_ros.evaluation import sas
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
 from training.datasets import convert
 from training.datasets.convert import main
-from training.runs import locked
+from training.locks import locked
 
 # Runs the command line until the second batch, the second picture of the set, or its last step.
 DIES = """

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, write_atomic
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
+from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer
 from tqdm import tqdm

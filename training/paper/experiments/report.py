@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seq_amodal_ros.checkpoint import write_atomic
+from seq_amodal_ros.files import write_atomic
 
 
 @dataclass

@@ -1,0 +1,32 @@
+"""No reader sees half a file; what cannot be written is named before the work."""
+
+from pathlib import Path
+
+import pytest
+from seq_amodal_ros.files import check_writable, write_atomic
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    path = tmp_path / 'file'
+    write_atomic(path, b'old')
+    monkeypatch.setattr('pathlib.Path.replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
+    with pytest.raises(OSError, match='full'):
+        write_atomic(path, b'new')
+    assert path.read_bytes() == b'old'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_asking_makes_the_folder_and_changes_no_file(tmp_path):
+    path = tmp_path / 'new' / 'file'
+    check_writable(path)
+    assert list((tmp_path / 'new').iterdir()) == []
+    path.write_bytes(b'old')
+    check_writable(path)
+    assert path.read_bytes() == b'old'
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    for path in (tmp_path / 'file' / 'below', tmp_path, Path('/')):
+        with pytest.raises(ValueError, match=f'^{path}: cannot be written .*; give another'):
+            check_writable(path)
