@@ -6,8 +6,10 @@ file, then name:=value arguments.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+import signal
 
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
 from launch import LaunchDescription, LaunchService
@@ -49,7 +51,25 @@ class LaunchCommand(CommandExtension):
         service = LaunchService(argv=given, noninteractive=args.noninteractive, debug=args.debug)
         service.include_launch_description(LaunchDescription([
             IncludeLaunchDescription(source, launch_arguments=parsed(given))]))
-        return int(service.run())
+        with sigint_by_event_loop():
+            return int(service.run())
+
+
+@contextmanager
+def sigint_by_event_loop() -> Iterator[None]:
+    """
+    Leave Ctrl-C to launch's event loop, which hears of it by a file descriptor.
+
+    Python's own KeyboardInterrupt would come beside that, amid whatever the loop is at, and may
+    cost it that step: launch then waits for good for a process that has ended.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def launch_file(package: str, name: str) -> Path:
