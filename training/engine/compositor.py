@@ -3,7 +3,7 @@ The compositor: batches of scenes by tensor operations, with exact masks and lay
 
 Objects are cutouts, warped and lit, stacked on a background from back to front. Amodal masks,
 Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. No operation looks at
-more than the boxes of the objects, and none at one scene at a time.
+more than the pixels that objects may touch, and none at one scene at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from training.engine.camera import developed
 from training.engine.protocols import GROUPS, Protocol
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
-from training.engine.surfaces import camouflaged, light, roughen, tint
+from training.engine.surfaces import camouflaged, chosen, light, roughen, tint
 from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
@@ -99,40 +99,33 @@ class Compositor:
         boxes *= (torch.arange(most, device=self.device) < wanted)[..., None]
         if gone is not None:
             boxes *= ~gone[:, None]
-        points = pixels_of(boxes, side)
+        points = pixels_of(*poses.rows(boxes, side, RIM, move))
         level = self.atlas.level_of(poses.size * side).flatten()
-        rgba = self._read(points, poses, pictures, level)
+        u, v = poses.on_object(points.item, points.x, points.y)
+        rgba = self.atlas.read(pictures, level, points.item, u, v)
         masks = torch.zeros(batch * most * side ** 2, dtype=torch.bool, device=self.device)
-        place = points.item * side ** 2 + points.pixel % side ** 2
-        masks.index_copy_(0, place, rgba[:, 3] >= 0.5)
+        number = torch.arange(batch * most, device=self.device)
+        before = (number - number // most) * side ** 2  # masks of a batch lie behind each other
+        masks.index_copy_(0, points.pixel + before.index_select(0, points.item), rgba[3] >= 0.5)
         masks = masks.reshape(batch, most, side, side)
         scale = (side / 64) ** 2
         layers = clear_layers(masks, MIN_VISIBLE * scale, MIN_OVERLAP * scale)
         masks.flatten(0, 1).index_fill_(0, torch.nonzero(layers.flatten() == 0)[:, 0], False)
-        kept = torch.nonzero(layers.flatten().index_select(0, points.item) > 0)[:, 0]
-        points, rgba = points.select(kept), rgba.index_select(0, kept)
+        kept = torch.nonzero((layers > 0).flatten().index_select(0, points.item))[:, 0]
+        points, rgba = points.select(kept), chosen(rgba, kept)
         shadow = self._shadows(dark, move, points, poses, pictures, level)
-        kept = torch.nonzero((rgba[:, 3] > 0) | (shadow > 0))[:, 0]
-        points, rgba = points.select(kept), rgba.index_select(0, kept)
-        shadow = shadow.index_select(0, kept)
+        kept = torch.nonzero((rgba[3] > 0) | (shadow > 0))[:, 0]
+        points, rgba, shadow = points.select(kept), chosen(rgba, kept), shadow[kept]
         light(draw, points, poses, rgba)
         tint(draw, points, rgba, self.protocol)
         roughen(draw, points, rgba, self.protocol, side)
         canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
         canvas = camouflaged(draw, canvas, points, rgba, self.protocol)
-        canvas = canvas.permute(0, 2, 3, 1).reshape(-1, 3)
-        for part in reversed(list(_slots(points.item % most, most))):
-            paint(canvas, points.pixel[part], rgba[part], shadow[part])
-        image = canvas.reshape(batch, side, side, 3).permute(0, 3, 1, 2)
+        canvas = canvas.transpose(0, 1).flatten(1)
+        for part in reversed(list(_slots((number % most).index_select(0, points.item), most))):
+            paint(canvas, points.pixel[part], rgba[:, part], shadow[part])
+        image = canvas.reshape(3, batch, side, side).transpose(0, 1)
         return Scenes(developed(image, draw), masks, layers)
-
-    def _read(self, points: Pixels, poses: Poses, pictures: Tensor, level: Tensor) -> Tensor:
-        """Return what points show of their objects, float [n, 4]; most lie beside them: 0."""
-        u, v = poses.on_object(points.item, points.x, points.y)
-        on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
-        item, u, v = (part.index_select(0, on) for part in (points.item, u, v))
-        shown = self.atlas.read(pictures.index_select(0, item), level.index_select(0, item), u, v)
-        return torch.zeros((len(points.item), 4), device=self.device).index_copy_(0, on, shown)
 
     def _pictures(self, draw: SceneRandom) -> Tensor:
         """Return which picture each object shows, int64 [B, N], by the protocol's groups."""
@@ -180,28 +173,25 @@ class Compositor:
         right, down = (part.index_select(0, points.item)
                        for part in move.flatten(0, 1).T.contiguous())
         u, v = poses.on_object(points.item, points.x - right, points.y - down)
-        on = torch.nonzero((u.abs() < RIM) & (v.abs() < RIM))[:, 0]
-        item, u, v = (part.index_select(0, on) for part in (points.item, u, v))
-        soft = self.atlas.soft(level).index_select(0, item)
-        alpha = self.atlas.read_alpha(pictures.index_select(0, item), soft, u, v)
-        alpha = alpha * dark.flatten().index_select(0, item)
-        return torch.zeros_like(points.x).index_copy_(0, on, alpha)
+        alpha = self.atlas.read_alpha(pictures, self.atlas.soft(level), points.item, u, v)
+        return alpha * dark.flatten().index_select(0, points.item)
 
 
 def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:
     """
     Lay points of one object a scene over the canvas, in place, with the shadow they cast.
 
-    canvas float [pixels, 3]; pixel int64 [n], none twice; rgba float [n, 4], colour times alpha;
+    canvas float [3, pixels]; pixel int64 [n], none twice; rgba float [4, n], colour times alpha;
     shadow float [n], 0 (light) to 1 (black).
     """
-    beneath = canvas.index_select(0, pixel) * ((1 - rgba[:, 3]) * (1 - shadow))[:, None]
-    canvas.index_copy_(0, pixel, beneath + rgba[:, :3])
+    shown = (1 - rgba[3]) * (1 - shadow)
+    for plane, colour in zip(canvas, rgba):
+        plane.index_copy_(0, pixel, plane.index_select(0, pixel) * shown + colour)
 
 
 def _slots(slot: Tensor, most: int) -> Iterator[slice]:
     """Yield where each slot's points stand in a list that is grouped by slot."""
-    ends = torch.bincount(slot, minlength=most).cumsum(0).tolist()
+    ends = torch.searchsorted(slot, torch.arange(most, device=slot.device), right=True).tolist()
     return (slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends))
 
 

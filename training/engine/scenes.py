@@ -183,8 +183,9 @@ def clear_layers(masks: Tensor, min_visible: float, min_overlap: float,
         before = overlaps[:, i, :i] * (layers[:, :i] > 0)
         grazes = ((before > 0) & (before < min_overlap)).any(dim=1)
         layer = 1 + (layers[:, :i] * (before > 0)).amax(dim=1) if i else layers[:, 0] + 1
-        visible = (flat[:, i] * open_pixels).sum(dim=1)
-        clear = (visible >= max(min_visible, 1)) & ~grazes & (layer <= max_layers)
+        visible = flat[:, i] * open_pixels
+        shown = visible.sum(dim=1)
+        clear = (shown >= max(min_visible, 1)) & ~grazes & (layer <= max_layers)
         layers[:, i] = layer * clear
-        open_pixels -= flat[:, i] * open_pixels * clear[:, None]
+        open_pixels.addcmul_(visible, clear[:, None].float(), value=-1)
     return layers

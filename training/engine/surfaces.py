@@ -2,7 +2,7 @@
 Surfaces: how objects look in a scene, by its light, its colours and their own fine detail.
 
 All of these work on the points of objects, whatever scene and object each is of: `rgba` float
-[n, 4] is what the points show, colour times alpha.
+[4, n] is what the points show, colour times alpha.
 """
 
 import torch
@@ -13,16 +13,20 @@ from training.engine.textures import roughness
 from training.engine.warps import Pixels, Poses
 
 
+def chosen(planes: Tensor, points: Tensor) -> Tensor:
+    """Return planes [c, m] at points int64 [n], float [c, n]; one at a time, which is soonest."""
+    return torch.stack([plane.index_select(0, points) for plane in planes])
+
+
 def light(draw: SceneRandom, points: Pixels, poses: Poses, rgba: Tensor) -> None:
     """Light the points, in place: one lamp a scene, each object its gain."""
     most = poses.size.shape[1]
     gain = 1 + 0.2 * draw.normal((most, 1)) + 0.05 * draw.normal((most, 3))
     slope = (0.15 * draw.normal((1, 2)) + 0.08 * draw.normal((most, 2))) / poses.size[..., None]
-    rows = torch.cat([gain.clamp(0.4, 1.6), slope, poses.place], dim=2).flatten(0, 1)
-    *gains, across, down, x, y = (part.index_select(0, points.item)
-                                  for part in rows.T.contiguous())
+    rows = torch.cat([gain.clamp(0.4, 1.6), slope, poses.place], dim=2)
+    gains, (across, down, x, y) = _of_objects(rows, points).split([3, 4])
     shade = 1 + across * (points.x - x) + down * (points.y - y)
-    rgba[:, :3] *= torch.stack(gains, dim=1) * shade.clamp(0.5, 1.5)[:, None]
+    rgba[:3] *= gains * shade.clamp(0.5, 1.5)
 
 
 def tint(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol) -> None:
@@ -30,9 +34,10 @@ def tint(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol) ->
     tone = draw.uniform((3,), 0.2, 1)
     strength = draw.uniform((1,), 0.6, 0.95)
     strength = strength * (draw.uniform((1,)) < protocol.alike)
-    rows = torch.cat([tone, strength], dim=1).index_select(0, points.item // protocol.objects[1])
-    grey = rgba[:, :3].mean(dim=1, keepdim=True) * 1.5
-    rgba[:, :3] += rows[:, 3:] * (grey * rows[:, :3] - rgba[:, :3])
+    rows = torch.cat([tone, strength], dim=1)[:, None].expand(-1, protocol.objects[1], -1)
+    planes = _of_objects(rows, points)
+    grey = rgba[:3].mean(dim=0) * 1.5
+    rgba[:3] += planes[3] * (grey * planes[:3] - rgba[:3])
 
 
 def roughen(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol, side: int,
@@ -42,11 +47,15 @@ def roughen(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol,
         return
     fields, most = roughness(side, draw), protocol.objects[1]
     strength = draw.uniform((most, fields.shape[1]), -0.5, 0.5) * draw.uniform((most, 1))
-    chosen = draw.uniform((most, 1)) < protocol.detail
-    strength = (strength * chosen).flatten(0, 1).index_select(0, points.item)
-    fields = fields.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, points.pixel)
-    gain = (1 + (fields * strength).sum(dim=1, keepdim=True)).clamp(0.3, 1.7)
-    rgba[:, :3] = (rgba[:, :3] * gain).minimum(rgba[:, 3:])
+    strength = strength * (draw.uniform((most, 1)) < protocol.detail)
+    fields = chosen(fields.transpose(0, 1).flatten(1), points.pixel)
+    gain = (1 + (fields * _of_objects(strength, points)).sum(dim=0)).clamp(0.3, 1.7)
+    rgba[:3] = (rgba[:3] * gain).minimum(rgba[3])
+
+
+def _of_objects(rows: Tensor, points: Pixels) -> Tensor:
+    """Return each object's numbers [B, N, c] at its points, [c, n]."""
+    return chosen(rows.flatten(0, 1).T.contiguous(), points.item)
 
 
 def camouflaged(draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
@@ -55,7 +64,7 @@ def camouflaged(draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
     if not protocol.camouflage:
         return canvas
     scene = points.pixel // canvas[0, 0].numel()
-    sums = rgba.new_zeros(len(canvas), 4).index_add_(0, scene, rgba)
+    sums = rgba.new_zeros(len(canvas), 4).index_add_(0, scene, rgba.T)
     colour = (sums[:, :3] / sums[:, 3:].clamp(min=1e-3))[..., None, None]
     grey = canvas.mean(dim=1, keepdim=True)
     shade = grey / grey.mean(dim=(2, 3), keepdim=True).clamp(min=0.05)

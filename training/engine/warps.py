@@ -2,7 +2,7 @@
 Warps: where each pixel of an image lies on an object, by affine, perspective and elastic maps.
 
 Objects live in a square of -1 to 1 (u right, v down), images in another (x right, y down). Only
-pixels of an object's box are ever looked at: `pixels_of` lists them for all objects of a batch.
+pixels that an object may touch are ever looked at: `pixels_of` lists them for all of a batch.
 """
 
 from dataclasses import dataclass
@@ -49,11 +49,42 @@ class Poses:
         ends = torch.cat([((low + 1) * side / 2).floor(), ((high + 1) * side / 2).ceil()], dim=-1)
         return ends.long().clamp(0, side)
 
+    def rows(self, boxes: Tensor, side: int, reach: float, move: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return where objects begin and end in each row of pixels: int64 [B, N, side], exclusive.
+
+        Only pixels within `boxes`, int64 [B, N, 4], and of these all where |u| and |v| are at most
+        `reach`, for the object itself or moved by `move`, float [B, N, 2]. Each side of the object
+        bounds a half-plane; where an end is not beyond its beginning, the row holds nothing.
+        """
+        u, v, w = self._to_object.unbind(2)
+        wide, high = (reach + self.waves[..., 0].abs())[..., None].unbind(2)
+        sides = torch.stack([u - wide * w, -u - wide * w, v - high * w, -v - high * w], dim=2)
+        along, down, rest = sides.unbind(-1)  # along x + down y + rest <= 0
+        rest = rest - (along * move[..., :1] + down * move[..., 1:]).clamp(min=0)
+        row = torch.arange(side, device=boxes.device)
+        x = []
+        for sign in (-1, 1):
+            bounds = sign * along > 1e-3 * down.abs()  # a flatter side bounds no row well
+            slope = torch.where(bounds, -down / along, 0.0)[..., None]
+            start = torch.where(bounds, -rest / along, sign * math.inf)[..., None]
+            x.append(sign * (sign * (slope * _middles(row, side) + start)).amin(dim=2))
+        first, last = ((end + 1) * (side / 2) - 0.5 for end in x)
+        left, top, right, bottom = boxes[..., None].unbind(2)
+        begin = torch.maximum(first.floor(), left)  # a pixel more at both ends, against rounding
+        end = torch.minimum(last.ceil() + 1, right)
+        return begin.long(), (end * ((row >= top) & (row < bottom))).long()
+
+    @cached_property
+    def _to_object(self) -> Tensor:
+        """Return the homographies from image to object coordinates, [B, N, 3, 3]."""
+        return torch.linalg.inv(self.to_image)
+
     @cached_property
     def _columns(self) -> Tensor:
         """Return each object's numbers in one column [15, B * N]."""
-        inverse = torch.linalg.inv(self.to_image).flatten(2)
-        return torch.cat([inverse, self.waves.flatten(2)], dim=2).flatten(0, 1).T.contiguous()
+        rows = torch.cat([self._to_object.flatten(2), self.waves.flatten(2)], dim=2)
+        return rows.flatten(0, 1).T.contiguous()
 
     def on_object(self, item: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return u and v, float [n], of image points x, y on objects `item` (into B * N)."""
@@ -90,7 +121,7 @@ def draw_poses(draw: SceneRandom, size: Tensor, place: Tensor) -> Poses:
 
 class Pixels(NamedTuple):
     """
-    All pixels of all boxes, grouped by slot: first every scene's object 0, then every object 1.
+    All pixels of all rows, grouped by slot: first every scene's object 0, then every object 1.
 
     item   int64 [n], the object: index into B * N
     pixel  int64 [n], the pixel: index into B * side * side
@@ -107,19 +138,22 @@ class Pixels(NamedTuple):
         return Pixels(*(part.index_select(0, chosen) for part in self))
 
 
-def pixels_of(boxes: Tensor, side: int) -> Pixels:
-    """Return the pixels of boxes int64 [B, N, 4] as one ragged list; empty boxes have none."""
-    batch, slots = boxes.shape[:2]
-    left, top, right, bottom = boxes.transpose(0, 1).reshape(-1, 4).unbind(1)
-    width = (right - left).clamp(min=0)
-    counts = width * (bottom - top).clamp(min=0)
-    entry = torch.repeat_interleave(torch.arange(len(counts), device=boxes.device), counts)
-    begins = (counts.cumsum(0) - counts).index_select(0, entry)
-    place = torch.arange(len(entry), device=boxes.device) - begins
-    across = width.index_select(0, entry)
-    down = ((place + 0.5) / across).long()  # exact for sides up to 2048, sooner than int64's
-    row = top.index_select(0, entry) + down
-    column = left.index_select(0, entry) + place - down * across
-    scene = entry % batch
-    return Pixels(scene * slots + entry // batch, (scene * side + row) * side + column,
-                  (column + 0.5) * (2 / side) - 1, (row + 0.5) * (2 / side) - 1)
+def pixels_of(begin: Tensor, end: Tensor) -> Pixels:
+    """Return in one list the pixels of rows, from `begin` to before `end`, int64 [B, N, side]."""
+    batch, slots, side = begin.shape
+    begin, end = (part.transpose(0, 1).flatten() for part in (begin, end))
+    counts = (end - begin).clamp(min=0)
+    entry = torch.repeat_interleave(counts)
+    place = torch.arange(len(entry), device=begin.device)
+    number = torch.arange(len(counts), device=begin.device)
+    row, scene, slot = number % side, number // side % batch, number // (side * batch)
+    begin = begin - (counts.cumsum(0) - counts)
+    column = begin.index_select(0, entry) + place
+    pixel = ((scene * side + row) * side + begin).index_select(0, entry) + place
+    return Pixels((scene * slots + slot).index_select(0, entry), pixel, _middles(column, side),
+                  _middles(row, side).index_select(0, entry))
+
+
+def _middles(pixel: Tensor, side: int) -> Tensor:
+    """Return where the middles of pixels lie, int64 from 0 to side - 1, in -1 to 1."""
+    return (pixel + 0.5) * (2 / side) - 1

@@ -112,12 +112,12 @@ def test_a_bin_holds_one_object_again_and_again():
 
 
 def test_painting_covers_darkens_and_leaves_alone():
-    canvas = torch.full((3, 3), 0.8)
-    red = torch.tensor([[1.0, 0, 0, 1], [0, 0, 0, 0]])
+    canvas = torch.full((3, 4), 0.8)
+    red = torch.tensor([[1.0, 0], [0, 0], [0, 0], [1, 0]])
     paint(canvas, torch.tensor([0, 1]), red, torch.tensor([0.5, 0.5]))
-    assert canvas[0].tolist() == [1, 0, 0]           # covered
-    assert canvas[1].tolist() == pytest.approx([0.4] * 3)  # in the shadow
-    assert canvas[2].tolist() == pytest.approx([0.8] * 3)  # neither
+    assert canvas[:, 0].tolist() == [1, 0, 0]           # covered
+    assert canvas[:, 1].tolist() == pytest.approx([0.4] * 3)  # in the shadow
+    assert canvas[:, 2].tolist() == pytest.approx([0.8] * 3)  # neither
 
 
 @pytest.mark.parametrize('weights', [[], [0.5, 0.5]])

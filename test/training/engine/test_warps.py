@@ -42,9 +42,14 @@ def test_size_is_the_share_of_the_image():
     assert pose.boxes(SIDE, 0.0, torch.zeros(1, 1, 2))[0, 0].tolist() == [40, 8, 56, 24]
 
 
+def everywhere(scenes, objects):
+    """Return all pixels of the image, of each object."""
+    begin = torch.zeros(scenes, objects, SIDE, dtype=torch.int64)
+    return pixels_of(begin, begin + SIDE)
+
+
 def test_boxes_hold_every_pixel_that_shows_the_object(poses):
-    everywhere = torch.tensor([[[0, 0, SIDE, SIDE]] * 5] * 3)
-    points = pixels_of(everywhere, SIDE)
+    points = everywhere(3, 5)
     u, v = poses.on_object(points.item, points.x, points.y)
     shows = (u.abs() <= 1) & (v.abs() <= 1)
     boxes = poses.boxes(SIDE, 0.05, torch.zeros(3, 5, 2)).reshape(15, 4)
@@ -55,9 +60,41 @@ def test_boxes_hold_every_pixel_that_shows_the_object(poses):
     assert held[shows].all()
 
 
-def test_pixels_are_those_of_the_boxes_grouped_by_slot():
-    boxes = torch.tensor([[[1, 2, 3, 3], [0, 0, 0, 0]], [[0, 0, 1, 2], [5, 5, 6, 6]]])
-    points = pixels_of(boxes, 8)
+@pytest.mark.parametrize('seed', range(20))
+def test_rows_hold_every_pixel_of_an_object_and_its_shadow_and_few_more(seed):
+    draw = SceneRandom(seed, torch.arange(8))
+    poses = draw_poses(draw, draw.uniform((6,), 0.1, 0.6), draw.uniform((6, 2), -0.9, 0.9))
+    move = draw.uniform((6, 2), -0.1, 0.1)
+    rows = poses.rows(torch.tensor([0, 0, SIDE, SIDE]).expand(8, 6, 4), SIDE, 1.1, move)
+    points = everywhere(8, 6)
+    right, down = move.flatten(0, 1)[points.item].unbind(1)
+    shows = torch.zeros(len(points.item), dtype=torch.bool)
+    for x, y in ((points.x, points.y), (points.x - right, points.y - down)):
+        u, v = poses.on_object(points.item, x, y)
+        shows |= (u.abs() <= 1.1) & (v.abs() <= 1.1)
+    row, column = points.pixel % SIDE ** 2 // SIDE, points.pixel % SIDE
+    begin, end = (part.flatten(0, 1)[points.item, row] for part in rows)
+    held = (column >= begin) & (column < end)
+    assert held[shows].all()
+    assert held.sum() < 1.6 * shows.sum()
+
+
+def test_rows_are_cut_by_boxes():
+    box = torch.tensor([[[30, 20, 40, 22]]])
+    begin, end = straight(0.5, [0.0, 0.0]).rows(box, SIDE, 1.0, torch.zeros(1, 1, 2))
+    held = (end - begin).clamp(min=0)[0, 0]
+    assert held.nonzero().flatten().tolist() == [20, 21]
+    assert begin[0, 0, 20:22].tolist() == [30, 30]
+    assert end[0, 0, 20:22].tolist() == [40, 40]
+
+
+def test_pixels_are_those_of_the_rows_grouped_by_slot():
+    begin, end = torch.zeros(2, 2, 2, 8, dtype=torch.int64)
+    begin[0, 0, 2], end[0, 0, 2] = 1, 3
+    end[1, 0, 0] = end[1, 0, 1] = 1
+    begin[1, 1, 5], end[1, 1, 5] = 5, 6
+    begin[0, 1, 3] = 4  # ends before it begins
+    points = pixels_of(begin, end)
     assert points.item.tolist() == [0, 0, 2, 2, 3]
     assert points.pixel.tolist() == [17, 18, 64, 72, 64 + 45]
     assert torch.allclose(points.x[:2], torch.tensor([1.5, 2.5]) / 4 - 1)
