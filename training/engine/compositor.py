@@ -6,9 +6,10 @@ Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. No o
 more than the pixels that objects may touch, and none at one scene at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from training.cutouts import Cutouts
 from training.engine.atlas import Atlas
 from training.engine.backgrounds import backgrounds
 from training.engine.camera import developed
+from training.engine.painting import painted
 from training.engine.protocols import GROUPS, Protocol
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
@@ -25,6 +27,26 @@ from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
 RIM = 1.1  # where a picture ends on an object, -1 to 1, with the last texel's way to nothing
 CHUNK = 1 << 22  # pixels of masks that are made at once on a CPU: more leaves its caches
+
+
+class Stack(NamedTuple):
+    """
+    The objects of a batch of scenes, front to back, before any pixel of them is looked at.
+
+    there     bool [B, N]
+    poses     where they lie
+    pictures  int64 [B * N], what they show, in the atlas
+    level     int64 [B * N], the atlas's level that is as fine as the image
+    dark      float [B * N], 0 to 1, of their shadows
+    move      float [B, N, 2], from object to shadow, image coordinates
+    """
+
+    there: Tensor
+    poses: Poses
+    pictures: Tensor
+    level: Tensor
+    dark: Tensor
+    move: Tensor
 
 
 class Compositor:
@@ -89,43 +111,57 @@ class Compositor:
 
     def _compose(self, numbers: Tensor, gone: Tensor | None = None) -> Scenes:
         draw = SceneRandom(self.seed, numbers)
-        most, side, batch = self.protocol.objects[1], self.side, len(numbers)
-        pictures = self._pictures(draw).flatten()
-        poses = self._poses(draw)
-        dark = draw.uniform((1,), 0, self.protocol.shadow).expand_as(poses.size)
-        move = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
-        boxes = poses.boxes(side, MARGIN, move)
-        wanted = draw.integers((1,), self.protocol.objects[0], most + 1)
-        boxes *= (torch.arange(most, device=self.device) < wanted)[..., None]
-        if gone is not None:
-            boxes *= ~gone[:, None]
-        points = pixels_of(*poses.rows(boxes, side, RIM, move))
-        level = self.atlas.level_of(poses.size * side).flatten()
-        u, v = poses.on_object(points.item, points.x, points.y)
-        rgba = self.atlas.read(pictures, level, points.item, u, v)
-        masks = torch.zeros(batch * most * side ** 2, dtype=torch.bool, device=self.device)
-        number = torch.arange(batch * most, device=self.device)
-        before = (number - number // most) * side ** 2  # masks of a batch lie behind each other
-        masks.index_copy_(0, points.pixel + before.index_select(0, points.item), rgba[3] >= 0.5)
-        masks = masks.reshape(batch, most, side, side)
-        scale = (side / 64) ** 2
-        layers = clear_layers(masks, MIN_VISIBLE * scale, MIN_OVERLAP * scale)
-        masks.flatten(0, 1).index_fill_(0, torch.nonzero(layers.flatten() == 0)[:, 0], False)
-        kept = torch.nonzero((layers > 0).flatten().index_select(0, points.item))[:, 0]
-        points, rgba = points.select(kept), chosen(rgba, kept)
-        shadow = self._shadows(dark, move, points, poses, pictures, level)
+        stack = self._stack(draw, gone)
+        points, rgba, masks, layers = self._cleared(stack)
+        shadow = self._shadows(stack, points)
         kept = torch.nonzero((rgba[3] > 0) | (shadow > 0))[:, 0]
         points, rgba, shadow = points.select(kept), chosen(rgba, kept), shadow[kept]
-        light(draw, points, poses, rgba)
+        light(draw, points, stack.poses, rgba)
         tint(draw, points, rgba, self.protocol)
-        roughen(draw, points, rgba, self.protocol, side)
-        canvas = backgrounds(side, draw, self.protocol.backgrounds, self.photographs)
+        roughen(draw, points, rgba, self.protocol, self.side)
+        canvas = backgrounds(self.side, draw, self.protocol.backgrounds, self.photographs)
         canvas = camouflaged(draw, canvas, points, rgba, self.protocol)
-        canvas = canvas.transpose(0, 1).flatten(1)
-        for part in reversed(list(_slots((number % most).index_select(0, points.item), most))):
-            paint(canvas, points.pixel[part], rgba[:, part], shadow[part])
-        image = canvas.reshape(3, batch, side, side).transpose(0, 1)
+        image = painted(canvas, points, rgba, shadow, self.protocol.objects[1])
         return Scenes(developed(image, draw), masks, layers)
+
+    def _stack(self, draw: SceneRandom, gone: Tensor | None) -> Stack:
+        """Return objects from front to back, all but those that are gone, bool [N]."""
+        most = self.protocol.objects[1]
+        pictures = self._pictures(draw).flatten()
+        poses = self._poses(draw)
+        dark = draw.uniform((1,), 0, self.protocol.shadow).expand_as(poses.size).flatten()
+        move = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
+        there = torch.arange(most, device=self.device) < draw.integers(
+            (1,), self.protocol.objects[0], most + 1)
+        if gone is not None:
+            there &= ~gone
+        level = self.atlas.level_of(poses.size * self.side).flatten()
+        return Stack(there, poses, pictures, level, dark, move)
+
+    def _cleared(self, stack: Stack) -> tuple[Pixels, Tensor, Tensor, Tensor]:
+        """
+        Return a stack's pixels, what they show, masks and layers, of objects that can be labelled.
+
+        Pixels hold the way to an object's shadow, too. What they show is float [4, n], colour times
+        alpha, and alpha; masks bool [B, N, side, side]; layers int64 [B, N], 0 where none is left.
+        """
+        (batch, most), side = stack.there.shape, self.side
+        boxes = stack.poses.boxes(side, MARGIN, stack.move) * stack.there[..., None]
+        points = pixels_of(*stack.poses.rows(boxes, side, RIM, stack.move))
+        u, v = stack.poses.on_object(points.item, points.x, points.y)
+        rgba = self.atlas.read(stack.pictures, stack.level, points.item, u, v)
+        masks = torch.zeros((batch * most, side ** 2), dtype=torch.bool, device=self.device)
+        number = torch.arange(batch * most, device=self.device)
+        before = (number - number // most) * side ** 2  # a scene has one picture, but many masks
+        place = points.pixel + before.index_select(0, points.item)
+        masks.flatten().index_copy_(0, place, rgba[3] >= 0.5)
+        layers = clear_layers(masks.reshape(batch, most, side, side),
+                              MIN_VISIBLE * (side / 64) ** 2, MIN_OVERLAP * (side / 64) ** 2)
+        clear = layers.flatten() > 0
+        masks.index_fill_(0, torch.nonzero(~clear)[:, 0], False)
+        kept = torch.nonzero(clear.index_select(0, points.item))[:, 0]
+        return (points.select(kept), chosen(rgba, kept), masks.reshape(batch, most, side, side),
+                layers)
 
     def _pictures(self, draw: SceneRandom) -> Tensor:
         """Return which picture each object shows, int64 [B, N], by the protocol's groups."""
@@ -163,36 +199,14 @@ class Compositor:
             size, place = size * zoom, place * zoom[..., None]
         return draw_poses(draw, size, place)
 
-    def _shadows(self, dark: Tensor, move: Tensor, points: Pixels, poses: Poses, pictures: Tensor,
-                 level: Tensor) -> Tensor:
-        """
-        Return how dark each point's own object makes what lies beneath it, float [n].
-
-        dark float [B, N], 0 to 1; move float [B, N, 2], from the object to its shadow.
-        """
+    def _shadows(self, stack: Stack, points: Pixels) -> Tensor:
+        """Return how dark each point's own object makes what lies beneath it, float [n]."""
         right, down = (part.index_select(0, points.item)
-                       for part in move.flatten(0, 1).T.contiguous())
-        u, v = poses.on_object(points.item, points.x - right, points.y - down)
-        alpha = self.atlas.read_alpha(pictures, self.atlas.soft(level), points.item, u, v)
-        return alpha * dark.flatten().index_select(0, points.item)
-
-
-def paint(canvas: Tensor, pixel: Tensor, rgba: Tensor, shadow: Tensor) -> None:
-    """
-    Lay points of one object a scene over the canvas, in place, with the shadow they cast.
-
-    canvas float [3, pixels]; pixel int64 [n], none twice; rgba float [4, n], colour times alpha;
-    shadow float [n], 0 (light) to 1 (black).
-    """
-    shown = (1 - rgba[3]) * (1 - shadow)
-    for plane, colour in zip(canvas, rgba):
-        plane.index_copy_(0, pixel, plane.index_select(0, pixel) * shown + colour)
-
-
-def _slots(slot: Tensor, most: int) -> Iterator[slice]:
-    """Yield where each slot's points stand in a list that is grouped by slot."""
-    ends = torch.searchsorted(slot, torch.arange(most, device=slot.device), right=True).tolist()
-    return (slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends))
+                       for part in stack.move.flatten(0, 1).T.contiguous())
+        u, v = stack.poses.on_object(points.item, points.x - right, points.y - down)
+        alpha = self.atlas.read_alpha(stack.pictures, self.atlas.soft(stack.level), points.item,
+                                      u, v)
+        return alpha * stack.dark.index_select(0, points.item)
 
 
 def _ranges(sources: Sequence[Cutouts], name_of: Callable[[Cutouts, int], str],

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from training.cutouts import Cutouts, SIDE
-from training.engine.compositor import Compositor, paint
+from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
 from training.engine.randomness import SceneRandom
 
@@ -109,15 +109,6 @@ def test_a_bin_holds_one_object_again_and_again():
     pictures = maker.pictures(torch.arange(50))
     assert all(len(set(row)) == 1 for row in pictures.tolist())
     assert len(set(pictures[:, 0].tolist())) > 20
-
-
-def test_painting_covers_darkens_and_leaves_alone():
-    canvas = torch.full((3, 4), 0.8)
-    red = torch.tensor([[1.0, 0], [0, 0], [0, 0], [1, 0]])
-    paint(canvas, torch.tensor([0, 1]), red, torch.tensor([0.5, 0.5]))
-    assert canvas[:, 0].tolist() == [1, 0, 0]           # covered
-    assert canvas[:, 1].tolist() == pytest.approx([0.4] * 3)  # in the shadow
-    assert canvas[:, 2].tolist() == pytest.approx([0.8] * 3)  # neither
 
 
 @pytest.mark.parametrize('weights', [[], [0.5, 0.5]])
