@@ -20,7 +20,9 @@ TOPIC = '/demo/image_raw'
 
 def end(context: LaunchContext) -> list[Shutdown]:
     """Return what ends the rest, unless Ctrl-C does so already: to end twice is an error."""
-    return [] if context.is_shutdown else [Shutdown(reason='all scenes were seen')]
+    status = context.locals.event.returncode
+    reason = f'the picker ended with status {status}' if status else 'all scenes were seen'
+    return [] if context.is_shutdown else [Shutdown(reason=reason)]
 
 
 def generate_launch_description() -> LaunchDescription:

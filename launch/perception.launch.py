@@ -10,7 +10,7 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 SHARE = Path(get_package_share_directory('seq_amodal_ros'))
-TYPES = {'transport': str, 'weights': str, 'device': str, 'autostart': bool}
+TYPES = {'transport': str, 'weights': str, 'device': str, 'autostart': bool, 'use_sim_time': bool}
 ARGUMENTS = [
     DeclareLaunchArgument(
         'image_topic', default_value='/camera/image_raw',
@@ -40,8 +40,9 @@ ARGUMENTS = [
         'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
         description='Least severe messages that the node logs.'),
     DeclareLaunchArgument(
-        'use_sim_time', default_value='false', choices=['true', 'false'],
-        description='Take the time from /clock, as when a bag is played.'),
+        'use_sim_time', default_value='', choices=['', 'true', 'false'],
+        description='Take the time from /clock, as when a bag is played. Empty: as in '
+                    'params_file.'),
 ]
 
 
@@ -64,9 +65,7 @@ def perception(context: LaunchContext) -> list[LifecycleNode]:
         namespace=LaunchConfiguration('namespace'), output='screen',
         parameters=[LaunchConfiguration('params_file'),
                     {name: ParameterValue(LaunchConfiguration(name), value_type=TYPES[name])
-                     for name in given},
-                    {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'),
-                                                    value_type=bool)}],
+                     for name in given}],
         remappings=[('image', topic), ('image/compressed', f'{topic}/compressed')],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')])]
 

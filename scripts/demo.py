@@ -50,7 +50,7 @@ def _ask(launch: subprocess.Popen, ending: signal.Signals) -> None:
 
 
 def main() -> int:
-    """Run the demonstration; return 0 only if every scene was drawn."""
+    """Run the demonstration; return 0 only if as many scenes were drawn as there are pictures."""
     scenes = sum(path.suffix in ('.jpg', '.png') for folder in FOLDERS for path in folder.iterdir())
     shutil.rmtree(PICTURES, ignore_errors=True)
     folders = ', '.join(f'"{folder}"' for folder in FOLDERS)

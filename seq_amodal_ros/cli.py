@@ -7,7 +7,6 @@ seq-amodal: segment pictures and evaluate data sets, without ROS.
 
 import argparse
 from collections.abc import Sequence
-import io
 import itertools
 import json
 from pathlib import Path
@@ -15,13 +14,10 @@ import signal
 import sys
 import threading
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
-from seq_amodal_ros.evaluation.pictures import overview
+from seq_amodal_ros.evaluation.pictures import overview, png
 from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, table
 from seq_amodal_ros.files import check_writable, write_atomic
@@ -49,7 +45,7 @@ def predict(given: argparse.Namespace) -> None:
     for path, image in zip(given.images, images):
         scene = segmenter.segment(image)
         sheet = _sheet(given.out, path)
-        write_atomic(sheet, _png(overview(image, scene)))
+        write_atomic(sheet, png(overview(image, scene)))
         scenes[str(path.resolve())] = scene
         order = ', '.join(f'{item.id} (layer {item.layer}, score {item.score:.2f})'
                           for item in pick_order(scene)) or 'nothing'
@@ -88,14 +84,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     if given.reliability is not None:
         found = result['hypotheses']
         write_atomic(given.reliability,
-                     _png(draw_reliability(found['reliability'], found['ece'])))
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a picture uint8 [height, width, 3] as a PNG file."""
-    picture = io.BytesIO()
-    Image.fromarray(pixels).save(picture, 'png')
-    return picture.getvalue()
+                     png(draw_reliability(found['reliability'], found['ece'])))
 
 
 def _check(option: str, target: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+import gc
 import time
 
 import torch
@@ -55,6 +56,13 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     with _one_thread():  # several would wait for each other, and that is no matter of precision
         rounds = [(_seconds(fast), _seconds(plain)) for _ in range(ROUNDS)]  # in turn, for fairness
     return min(seconds for seconds, _ in rounds) * GAIN < min(seconds for _, seconds in rounds)
+
+
+def release(device: torch.device) -> None:
+    """Give the device back the memory of what nobody holds any more: networks hold themselves."""
+    gc.collect()
+    if device.type == 'cuda':
+        torch.cuda.empty_cache()
 
 
 @contextmanager

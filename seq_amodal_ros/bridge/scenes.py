@@ -1,5 +1,6 @@
 """LayeredScene <-> LayeredAmodalMasks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ from seq_amodal_ros.bridge.masks import MAX_PIXELS, pack, unpack
 from seq_amodal_ros.bridge.messages import generated
 from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene, MaskError
 
-MAX_MASKS = 4096  # of one message: bounds the memory that decoding takes
+MAX_MASKS = 4096  # of one message: this and the pixels of all bound what decoding takes
+MAX_ALL_PIXELS = 64 * MAX_PIXELS
 
 
 def message_class() -> type:
@@ -24,7 +26,12 @@ def bounding_box_2d(box: Box) -> Any:
 
 
 def scene_to_message(scene: LayeredScene, header: Any, model: str) -> Any:
-    """Return a scene as LayeredAmodalMasks with the image's header and the weights' label."""
+    """
+    Return a scene as LayeredAmodalMasks with the image's header and the weights' label.
+
+    Raises MaskError for more than the other side would read.
+    """
+    _check_size([len(item.hypotheses) for item in scene.objects], scene.height, scene.width)
     return message_class()(
         header=header, height=scene.height, width=scene.width, model=model,
         objects=[_object_to_message(scene, item) for item in scene.objects])
@@ -36,12 +43,17 @@ def message_to_scene(message: Any) -> LayeredScene:
 
     Raises MaskError or SceneError, naming the object, for a message that cannot be a scene.
     """
-    masks = sum(1 + len(item.hypotheses) for item in message.objects)
-    if masks > MAX_MASKS or masks * message.height * message.width > 64 * MAX_PIXELS:
-        raise MaskError(f'{masks} masks of {message.width}x{message.height}: more than any scene '
-                        'holds')
+    _check_size([len(item.hypotheses) for item in message.objects], message.height, message.width)
     return LayeredScene(message.height, message.width, tuple(
         _message_to_object(item, message.height, message.width) for item in message.objects))
+
+
+def _check_size(hypotheses: Sequence[int], height: int, width: int) -> None:
+    masks = sum(hypotheses) + len(hypotheses)
+    if masks > MAX_MASKS or masks * height * width > MAX_ALL_PIXELS:
+        raise MaskError(f'{masks} masks of {width}x{height} are more than a message may hold '
+                        f'({MAX_MASKS}, of {MAX_ALL_PIXELS:,} pixels together): ask for fewer '
+                        'hypotheses or send smaller images')
 
 
 def _object_to_message(scene: LayeredScene, item: AmodalObject) -> Any:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 import colorsys
 from dataclasses import replace
+import io
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from seq_amodal_ros.scene import AmodalObject, LayeredScene, Mask
 
 Rgb = NDArray[np.uint8]
@@ -20,6 +22,13 @@ def colour(index: int) -> tuple[int, int, int]:
     """Return the colour of object or layer `index`: neighbours differ by the golden angle."""
     red, green, blue = colorsys.hsv_to_rgb((0.58 + index * 0.381966) % 1, 0.75, 1.0)
     return int(255 * red), int(255 * green), int(255 * blue)
+
+
+def png(picture: Rgb) -> bytes:
+    """Return a picture, uint8 [height, width, 3], as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, 'png')
+    return file.getvalue()
 
 
 def draw_layers(image: Rgb, scene: LayeredScene, layer: int | None = None) -> Rgb:

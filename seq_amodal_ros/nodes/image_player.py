@@ -39,9 +39,10 @@ class ImagePlayer(Node):
         """Read the list of pictures; raises ValueError if there are none."""
         super().__init__('image_player', **options)
         self.declare_parameter('folders', [''], ParameterDescriptor(
-            description='folders of .jpg and .png pictures, played in this order'))
+            description='folders of .jpg and .png pictures, played in this order',
+            read_only=True))
         self.declare_parameter('rate', 1.0, ParameterDescriptor(
-            description='pictures a second, Hz', floating_point_range=[
+            description='pictures a second, Hz', read_only=True, floating_point_range=[
                 FloatingPointRange(from_value=0.01, to_value=1000.0)]))
         self.declare_parameter('listeners', 1, ParameterDescriptor(
             description='subscriptions to wait for, so that all see the first picture',

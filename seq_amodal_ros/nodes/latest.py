@@ -1,6 +1,7 @@
 """A slot of one: the newest item wins, what it replaces is counted, nothing is ever queued."""
 
 import threading
+import time
 from typing import Generic, TypeVar
 
 Item = TypeVar('Item')
@@ -16,11 +17,13 @@ class LatestSlot(Generic[Item]):
         self._closed = False
         self.received = 0
         self.replaced = 0
+        self.newest = 0.0  # when the last item came, seconds of time.monotonic
 
     def put(self, item: Item) -> None:
         """Store `item` and return at once; an item that nobody took yet is dropped and counted."""
         with self._condition:
             self.received += 1
+            self.newest = time.monotonic()
             self.replaced += self._item is not None
             self._item = item
             self._condition.notify()

@@ -32,7 +32,8 @@ FIXED = {
     'device': _Described('auto', 'auto (CUDA where there is one), cpu, cuda or cuda:N'),
 }
 SAMPLING = {
-    'hypotheses': _Described(Settings.hypotheses, 'K: masks sampled for each layer', (1, 64)),
+    'hypotheses': _Described(Settings.hypotheses, 'K: masks of each object; of one step level sets '
+                             'of its probability, of more samples', (1, 64)),
     'steps': _Described(Settings.steps, 'denoising steps of each mask', (1, 1000)),
     'sampler': _Described(Settings.sampler, 'ddim or dpm: any number of steps; ancestral: all 1000',
                           choices=tuple(SAMPLERS)),
@@ -50,7 +51,7 @@ SAMPLING = {
 def declare(node: Node) -> None:
     """Declare every parameter with its meaning and range."""
     for name, described in {**START, **FIXED, **SAMPLING}.items():
-        descriptor = ParameterDescriptor(description=described.meaning)
+        descriptor = ParameterDescriptor(description=described.meaning, read_only=name in START)
         if described.span:
             least, most = described.span
             descriptor.integer_range = [IntegerRange(from_value=least, to_value=most, step=1)]

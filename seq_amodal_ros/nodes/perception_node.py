@@ -15,6 +15,7 @@ Callbacks only store the newest frame; a worker thread does the rest.
 """
 
 from collections.abc import Callable
+import copy
 from functools import partial
 import threading
 import time
@@ -34,6 +35,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge import views
 from seq_amodal_ros.bridge.images import decode_compressed, decode_image, encode_image, ImageError
 from seq_amodal_ros.bridge.scenes import message_class, scene_to_message
+from seq_amodal_ros.devices import release
 from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
@@ -42,7 +44,8 @@ from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter
 from vision_msgs.msg import Detection2DArray
 
-RESULTS = QoSProfile(depth=1)  # reliable: a planner must not miss an answer
+RESULTS = QoSProfile(depth=1)  # reliable, but of the newest answer alone
+SILENCE = 5.0  # seconds without an image after which the camera is reported
 TRANSPORTS: dict[str, tuple[type, str, Callable]] = {
     'raw': (Image, 'image', decode_image),
     'compressed': (CompressedImage, 'image/compressed', decode_compressed),
@@ -64,8 +67,7 @@ class PerceptionNode(LifecycleNode):
         self._subscription: Any = None
         self._worker: threading.Thread | None = None
         self._slot: LatestSlot[Any] = LatestSlot()
-        self._published, self._rejected, self._last = 0, 0, (0.0, 0.0)
-        self._mismatch = ''
+        self._forget_counts()
         self._results = self.create_publisher(message_class(), '~/masks', RESULTS)
         self._views = {
             self.create_publisher(Image, '~/label_map', RESULTS):
@@ -127,12 +129,18 @@ class PerceptionNode(LifecycleNode):
         """Subscribe to the camera and start the worker."""
         kind, topic, decode = TRANSPORTS[self.get_parameter('transport').value]
         self._slot = LatestSlot()
+        self._forget_counts()
+        try:
+            self._subscription = self.create_subscription(
+                kind, topic, self._slot.put,
+                copy.copy(qos_profile_sensor_data),  # rclpy writes overrides into what it is given
+                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        except Exception as error:  # rclpy would be silent about it
+            self.get_logger().error(f'cannot activate: {topic}: {error}')
+            return TransitionCallbackReturn.FAILURE
         self._worker = threading.Thread(target=self._work, args=(self._slot, decode), daemon=True)
         self._worker.start()
-        self._subscription = self.create_subscription(
-            kind, topic, self._slot.put, qos_profile_sensor_data,
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_mismatch),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
         self.get_logger().info(f'segmenting {self._subscription.topic_name}')
         return super().on_activate(state)
 
@@ -143,12 +151,13 @@ class PerceptionNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the weights."""
-        self._segmenter = None
+        self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop from any state."""
         self._stop()
+        self._free()
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
@@ -164,6 +173,15 @@ class PerceptionNode(LifecycleNode):
         if self._worker is not None:
             self._worker.join()
             self._worker = None
+
+    def _free(self) -> None:
+        if self._segmenter is not None:
+            device, self._segmenter = self._segmenter.device, None
+            release(device)
+
+    def _forget_counts(self) -> None:
+        self._published, self._rejected, self._last = 0, 0, (0.0, 0.0)
+        self._mismatch, self._failure = '', ''
 
     # Work
 
@@ -181,6 +199,7 @@ class PerceptionNode(LifecycleNode):
 
     def _reject(self, reason: str) -> None:
         self._rejected += 1
+        self._failure = reason
         topic = self.resolve_topic_name(TRANSPORTS[self.get_parameter('transport').value][1])
         self.get_logger().error(f'{topic}: {reason}', throttle_duration_sec=1.0)
 
@@ -196,6 +215,7 @@ class PerceptionNode(LifecycleNode):
                 publisher.publish(make(image, scene, message.header))
         age = (self.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds / 1e9
         self._published += 1
+        self._failure = ''
         self._last = (time.monotonic() - began, age)
 
     # Parameters and diagnostics
@@ -212,28 +232,34 @@ class PerceptionNode(LifecycleNode):
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _on_mismatch(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
-        self._mismatch = (f'{event.total_count} publishers of the image offer a quality of service '
-                          f'that this node does not take ({event.last_policy_kind}); set '
-                          'qos_overrides or the reliability of the camera')
+        self._mismatch = ('a publisher of the image offers a quality of service that this node '
+                          f'does not take ({event.last_policy_kind}); set qos_overrides or the '
+                          'reliability of the camera')
         self.get_logger().warning(self._mismatch)
 
     def _diagnose(self, status: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         slot, (seconds, age) = self._slot, self._last
-        if self._mismatch:
-            status.summary(DiagnosticStatus.ERROR, self._mismatch)
-        elif self._subscription is None:
-            status.summary(DiagnosticStatus.WARN, 'not active: configure and activate the node')
-        elif not slot.received:
-            status.summary(DiagnosticStatus.WARN,
-                           f'no image yet on {self._subscription.topic_name}')
-        else:
-            status.summary(DiagnosticStatus.OK, 'segmenting')
+        status.summary(*self._summary(slot))
         for name, value in (('frames received', slot.received), ('frames dropped', slot.replaced),
                             ('frames refused', self._rejected), ('answers', self._published),
                             ('seconds a frame', f'{seconds:.3f}'),
                             ('age of the last answer, seconds', f'{age:.3f}')):
             status.add(name, str(value))
         return status
+
+    def _summary(self, slot: LatestSlot[Any]) -> tuple[bytes, str]:
+        """Return how bad it is, and the worst there is to say."""
+        if self._subscription is None:
+            return DiagnosticStatus.WARN, 'not active: configure and activate the node'
+        topic = self._subscription.topic_name
+        if not slot.received:
+            return (DiagnosticStatus.ERROR, self._mismatch) if self._mismatch else \
+                (DiagnosticStatus.WARN, f'no image yet on {topic}')
+        if self._failure:
+            return DiagnosticStatus.ERROR, self._failure
+        if (silent := time.monotonic() - slot.newest) > SILENCE:
+            return DiagnosticStatus.WARN, f'no image on {topic} for {silent:.0f} s'
+        return DiagnosticStatus.OK, 'segmenting'
 
 
 def main() -> None:

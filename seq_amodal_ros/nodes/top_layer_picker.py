@@ -9,7 +9,6 @@ Prints the pick order of each scene; draws it if given a folder; ends after `sce
 from pathlib import Path
 from typing import Any
 
-import cv2
 from message_filters import Subscriber, TimeSynchronizer
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
@@ -18,7 +17,8 @@ from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from sensor_msgs.msg import Image
 from seq_amodal_ros.bridge.images import decode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
-from seq_amodal_ros.evaluation.pictures import overview
+from seq_amodal_ros.evaluation.pictures import overview, png
+from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.nodes.running import ros
 from seq_amodal_ros.planning import must_move_first, pick_order
 from seq_amodal_ros.scene import LayeredScene
@@ -31,9 +31,9 @@ class TopLayerPicker(Node):
         """Subscribe to images and masks."""
         super().__init__('top_layer_picker', **options)
         self.declare_parameter('pictures', '', ParameterDescriptor(
-            description='folder to draw each scene into; empty: none'))
+            description='folder to draw each scene into; empty: none', read_only=True))
         self.declare_parameter('scenes', 0, ParameterDescriptor(
-            description='end after so many scenes; 0: never'))
+            description='end after so many scenes; 0: never', read_only=True))
         self._folder = self.get_parameter('pictures').value
         self._wanted = self.get_parameter('scenes').value
         self._seen = 0
@@ -53,10 +53,11 @@ class TopLayerPicker(Node):
         self.get_logger().info(f'scene {number}: ' + sentence(scene))
         if self._folder:
             path = Path(self._folder).expanduser() / f'scene_{number:03d}.png'
-            path.parent.mkdir(parents=True, exist_ok=True)
             sheet = overview(decode_image(image), scene)
-            if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-                self.get_logger().error(f'pictures: cannot write {path}')
+            try:
+                write_atomic(path, png(sheet))
+            except OSError as error:
+                self.get_logger().error(f'pictures: cannot write {path}: {error}')
         self._seen = number
 
 

@@ -81,9 +81,16 @@ def test_the_box_of_one_pixel_centres_on_half():
     (lambda m: setattr(m.objects[1], 'layer', 1), SceneError, 'object 2 on layer 1: occluder 1'),
     (lambda m: setattr(m.objects[1], 'occluders', [5]), SceneError, 'occluder 5 is not in'),
     (lambda m: setattr(m.objects[0], 'score', 2.0), SceneError, 'score must lie in 0 to 1'),
-    (lambda m: setattr(m, 'height', 2**31), MaskError, 'more than any scene holds'),
+    (lambda m: setattr(m, 'height', 2**31), MaskError, 'more than a message may hold'),
 ])
 def test_messages_that_cannot_be_a_scene_name_the_object(message, spoil, kind, reason):
     spoil(message)
     with pytest.raises(kind, match=reason):
         message_to_scene(message)
+
+
+def test_a_scene_that_the_other_side_would_not_read_is_not_sent():
+    mask = np.ones((64, 64), bool)
+    scene = LayeredScene(64, 64, (AmodalObject(1, 1, mask, np.repeat(mask[None], 4096, 0), 1.0),))
+    with pytest.raises(MaskError, match='ask for fewer hypotheses'):
+        scene_to_message(scene, Header(), 'm')

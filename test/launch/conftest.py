@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-import time
+import threading
 
 import pytest
 
@@ -25,12 +25,14 @@ class Launched:
     def read_until(self, text, seconds=90):
         """Return the output up to a line that holds `text`; fails with the output if none does."""
         lines = []
-        deadline = time.monotonic() + seconds
+        limit = threading.Timer(seconds, os.killpg, (self.process.pid, signal.SIGKILL))
+        limit.start()
         for line in self.process.stdout:
             lines.append(line)
-            if text in line or time.monotonic() > deadline:
+            if text in line:
                 break
-        assert text in lines[-1], ''.join(lines)
+        limit.cancel()
+        assert lines and text in lines[-1], ''.join(lines)
         return ''.join(lines)
 
     def interrupted(self):

@@ -70,3 +70,9 @@ def test_what_cannot_change_now_is_refused(name, value, configured, reason):
     answer = parameters.refusal([Parameter(name, value=value)], configured)
     assert reason in answer
     assert bool(answer) == bool(reason)
+
+
+def test_what_is_read_once_cannot_be_set_later(graph):
+    result, = graph(PerceptionNode()).set_parameters([Parameter('autostart', value=False)])
+    assert not result.successful
+    assert 'read-only' in result.reason

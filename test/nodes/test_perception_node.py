@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+import weakref
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.nodes import perception_node
 from seq_amodal_ros.nodes.perception_node import PerceptionNode
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
@@ -240,17 +243,53 @@ def test_plain_views_follow_the_masks(active, planner, pixels, wait_until):
     assert labels.encoding == 'mono16' and seen <= ids
 
 
-def test_diagnostics_count_what_came_and_what_was_refused(active, planner, pixels, wait_until):
+def diagnosed(planner, wait_until, text, **values):
+    """Wait for a status that says `text` and holds values, such as answers='1'; return whether."""
+    def said():
+        return any(text in status.message and values.items() <= {
+            pair.key.replace(' ', '_'): pair.value for pair in status.values}.items()
+            for array in planner.heard['/diagnostics'] for status in array.status)
+    return wait_until(said)
+
+
+def test_diagnostics_say_how_it_goes_and_count_since_activation(node, planner, pixels, wait_until,
+                                                                monkeypatch):
     planner.listen(DiagnosticArray, '/diagnostics')
-    planner.say('image', image(pixels))
+    assert diagnosed(planner, wait_until, 'not active')
+    node.start()
+    assert diagnosed(planner, wait_until, 'no image yet on /image')
     planner.say('image', Image(height=4, width=4, encoding='rubbish', step=4, data=bytes(16)))
+    assert diagnosed(planner, wait_until, "image refused: encoding 'rubbish'", frames_refused='1')
+    planner.say('image', image(pixels))
+    assert diagnosed(planner, wait_until, 'segmenting', frames_received='2', answers='1')
+    monkeypatch.setattr(perception_node, 'SILENCE', 0.5)
+    assert diagnosed(planner, wait_until, 'no image on /image for')
+    node.trigger_deactivate()
+    node.trigger_activate()
+    assert diagnosed(planner, wait_until, 'no image yet', frames_received='0', answers='0')
 
-    def counted():
-        for array in planner.heard['/diagnostics']:
-            for status in array.status:
-                values = {pair.key: pair.value for pair in status.values}
-                if values.get('frames refused') == '1' and status.message == 'segmenting':
-                    return values['frames received'] == '2'
-        return False
 
-    assert wait_until(counted)
+def test_a_quality_that_cannot_be_is_said_at_activate(graph, planner, wait_until):
+    planner.listen_to_log()
+    node = graph(PerceptionNode(parameter_overrides=[
+        Parameter('qos_overrides./image.subscription.reliability', value='relyable')]))
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert wait_until(lambda: any('cannot activate: image' in log.msg
+                                  for log in planner.heard['/rosout']))
+    assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+
+
+def test_the_quality_of_one_topic_stays_its_own(graph):
+    node = graph(PerceptionNode(parameter_overrides=[
+        Parameter('qos_overrides./image.subscription.reliability', value='reliable')]))
+    node.start()
+    assert node._subscription.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+    assert qos_profile_sensor_data.reliability == ReliabilityPolicy.BEST_EFFORT
+
+
+def test_cleanup_frees_the_weights(active):
+    network = weakref.ref(active._segmenter._network)
+    active.trigger_deactivate()
+    active.trigger_cleanup()
+    assert network() is None

@@ -26,6 +26,19 @@ def test_scenes_are_matched_drawn_and_counted(graph, peer, tmp_path, wait_until)
     assert (tmp_path / 'new' / 'scene_001.png').stat().st_size > 1000
 
 
+def test_a_folder_that_cannot_be_written_is_said_and_scenes_still_count(graph, peer, tmp_path,
+                                                                        wait_until):
+    peer.listen_to_log()
+    (tmp_path / 'file').write_text('no folder')
+    picker = graph(TopLayerPicker(parameter_overrides=[
+        Parameter('pictures', value=str(tmp_path / 'file')), Parameter('scenes', value=1)]))
+    peer.say('masks', scene_to_message(SCENE, Header(), 'm'))
+    peer.say('image', encode_image(np.zeros((40, 60, 3), np.uint8), Header()))
+    assert wait_until(lambda: picker.done)
+    assert wait_until(lambda: any('pictures: cannot write' in log.msg
+                                  for log in peer.heard['/rosout']))
+
+
 def test_the_sentence_says_what_to_pick_and_what_must_move_first():
     assert sentence(SCENE) == ('2 objects on 2 layers; pick 1 (layer 1, 100% visible), '
                                'then 2 (layer 2, 90% visible, after 1)')

@@ -32,4 +32,5 @@ def test_threads_spin_little_unless_the_user_says_otherwise(given, count, tmp_pa
 def test_what_cannot_be_imported_is_named_with_the_way_out(tmp_path):
     ended = ran(tmp_path, 'not_there_at_all')
     assert ended.returncode == 1
-    assert ended.stderr.startswith('run: ') and 'pip install not_there_at_all' in ended.stderr
+    assert ended.stderr.startswith('run: ') and 'cannot import not_there_at_all' in ended.stderr
+    assert 'requirements/runtime.txt' in ended.stderr
