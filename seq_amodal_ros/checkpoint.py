@@ -99,10 +99,21 @@ def load_checkpoint(weights: str | os.PathLike[str] = DEFAULT) -> Checkpoint:
                       meta['temperature'], meta['offset'])
 
 
+def check_target(path: Path) -> None:
+    """Raise CheckpointError, naming it, for a path that weights cannot be loaded from again."""
+    if path.suffix != '.safetensors':
+        raise CheckpointError(f'{path}: weights are written to a file that ends in .safetensors')
+
+
 def save_checkpoint(path: Path, model: nn.Module, schedule: str,
                     mask_values: tuple[float, float], training: dict[str, Any],
                     temperature: float = 1.0, offset: float = 0.0) -> None:
-    """Write `path` (.safetensors) and its JSON, matrices in float16, the rest in float32."""
+    """
+    Write `path` and its JSON beside it, matrices in float16, the rest in float32.
+
+    Raises CheckpointError for a path that check_target refuses.
+    """
+    check_target(path)
     data = save({name: _compact(value) for name, value in model.state_dict().items()})
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
             'schedule': schedule, 'mask_values': list(mask_values),

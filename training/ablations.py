@@ -26,6 +26,7 @@ from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config, TrainConfig
 from training.feed import Feed
+from training.runs import TrainingError
 from training.settings import as_tuples, made, read_settings
 from training.train import Run, train
 from training.validation import validation
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f'{", ".join(protocols)}; K = {Settings.hypotheses}, {device}; trained as '
                 f'{given.variants.name} says, each once.\n')
         write_atomic(given.out / 'ablations.md', text.encode())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, TrainingError) as error:
         print(f'ablations: {error}', file=sys.stderr)
         return 2
     print(text, end='')

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 import sys
 
-from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seq_amodal_ros.checkpoint import check_target, Checkpoint, load_checkpoint, save_checkpoint
 from training.commands import parser_of
 
 
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
     try:
+        check_target(given.out)
         first, second = (load_checkpoint(path) for path in given.checkpoints)
         averaged(first, second, given.share)
         before = second.training.get('averaged', [])

@@ -21,7 +21,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seq_amodal_ros.checkpoint import check_target, Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
 from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
     try:
+        check_target(given.out)
         checkpoint = load_checkpoint(given.weights)
         prepared(checkpoint, given.bias, given.mask_size)
         choose_device(given.device)

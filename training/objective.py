@@ -38,6 +38,7 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
         growing = growing[again < config.own_cumulative]
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
         target[own] = scenes.targets(scene[own], covered[own])
+        seams, inside = scenes.seams(scene, covered)
     draw = torch.rand(len(scene), generator=generator, device=target.device)
     time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
     starts = torch.rand(len(scene), generator=generator, device=target.device) < config.from_noise
@@ -56,7 +57,6 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
                                   previous[conditioned])
             previous[conditioned] = logit.float().sigmoid() * 2 - 1
     logit = model.denoise(pyramid, covered, x_t, t, previous).float()
-    seams, inside = scenes.seams(scene, covered)
     losses = {'masks': mask_loss(logit, target, inside * (1 - covered), config)}
     if 'seams' in config.learns:
         guess = model.seams(pyramid, covered, logit.detach().sigmoid()).float()

@@ -28,7 +28,7 @@ from training.engine.sources import sources_of
 
 COLUMNS = 8
 PANEL = 192
-MOST_PIXELS = 1 << 28  # of all scenes of a protocol, which are in memory at once
+MOST_PIXELS = 1 << 28  # of all masks of a protocol's scenes, which are in memory at once
 
 
 def contact_sheet(scenes: Scenes, count: int) -> NDArray[np.uint8]:
@@ -130,9 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
             check_range(f'--{name}', getattr(given, name), least, most)
-        check_range('--scenes', given.scenes, 1, MOST_PIXELS // given.side ** 2)
-        check_folder(given.out)
         protocols = [read_protocol(name) for name in given.protocol]
+        masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
+        check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
+        check_folder(given.out)
         drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
         for protocol, sources in zip(protocols, drawn_of):
             draw(protocol, sources, given.out, given.scenes, given.side, given.seed)

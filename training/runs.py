@@ -9,6 +9,10 @@ import torch
 from torch import nn, Tensor
 
 
+class TrainingError(RuntimeError):
+    """Training that cannot go on; the message names the step."""
+
+
 class Learner:
     """A network that learns, the average of its weights, its optimiser and the steps taken."""
 
@@ -19,10 +23,17 @@ class Learner:
         self.step = 0
 
     def learn(self, loss: Tensor) -> Tensor:
-        """Take a step down the loss; return the norm of its gradient, which is clipped to 1."""
+        """
+        Take a step down the loss; return the norm of its gradient, which is clipped to 1.
+
+        Raises TrainingError where that is not finite; then no weight has changed.
+        """
         self.optimiser.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if not norm.isfinite():
+            raise TrainingError(f'step {self.step + 1}: the gradient has norm {norm.item()}, its '
+                                f'loss is {loss.item()}: lower learning_rate, in another run')
         self.optimiser.step()
         self.step += 1
         update_average(self.average, self.model, min(self.ema, self.step / (self.step + 10)))

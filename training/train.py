@@ -5,10 +5,11 @@ Train the encode-once denoiser on composed scenes (Alg. 1).
         --recorded runs/piles/annotations.json
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
-`--minutes`, resumes where it was when started again with the same `--run`. The averaged weights
-are exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights.
+`--minutes`, resumes where it was when the same command is given again. The averaged weights are
+exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights.
 """
 
+import argparse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -32,7 +33,7 @@ from training.config import DEFAULT, read_config, TrainConfig
 from training.feed import Feed
 from training.locks import locked
 from training.objective import layer_losses
-from training.runs import check_same, Learner, read_state, write_state
+from training.runs import check_same, Learner, read_state, TrainingError, write_state
 
 log = logging.getLogger('training')
 
@@ -92,13 +93,25 @@ def layout_for(device: str) -> torch.memory_format:
 class Run:
     """A training run in a folder, saved and resumed whole."""
 
-    def __init__(self, folder: Path, config: TrainConfig, device: str,
+    def __init__(self, folder: Path, config: TrainConfig, device: str, data: Sequence[str] = (),
                  start: Checkpoint | None = None) -> None:
-        """Resume the run that `folder` holds, or make a new one, from `start` if given."""
+        """
+        Resume the run that `folder` holds, or make a new one, from `start` if given.
+
+        `data` names what scenes are made of. Raises ValueError, naming folder and settings, if the
+        run was begun with others.
+        """
         torch.manual_seed(config.seed)
         self.folder, self.config, self.seconds = folder, config, 0.0
-        self._lock = locked(folder)
-        self.state = folder / 'state.pt'
+        self.state, self._lock = folder / 'state.pt', locked(folder)
+        try:
+            self._begin(config, device, data, start)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, config: TrainConfig, device: str, data: Sequence[str],
+               start: Checkpoint | None) -> None:
         saved = read_state(self.state)
         model = begun_model(config, start) if saved is None \
             else EncodeOnceDenoiser(EncodeOnceConfig(config.mask_size))
@@ -109,6 +122,7 @@ class Run:
             self.learner.optimiser, lambda step: learning_factor(step, config))
         self.identity = json.loads(json.dumps(asdict(config)))
         del self.identity['steps']  # a run may be made longer
+        self.identity.update(data=list(data), start=start and start.label)
         if saved is not None:
             self._restore(saved)
 
@@ -172,6 +186,12 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
         bar.close()
 
 
+def data_of(given: argparse.Namespace) -> list[str]:
+    """Return the names of what scenes are made of."""
+    photographs = [] if given.backgrounds is None else [given.backgrounds]
+    return [str(path) for path in (*given.cutouts, *given.recorded, *photographs)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = parser_of(__doc__)
@@ -195,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         feed = Feed(config, given.cutouts, given.recorded, device, given.backgrounds)
         start = load_checkpoint(given.start) if given.start else None
         given.run.mkdir(parents=True, exist_ok=True)
-        run = Run(given.run, config, device, start)
+        run = Run(given.run, config, device, data_of(given), start)
         feed.seek(run.step)
     except (ValueError, OSError) as error:
         log.error('%s', error)
@@ -210,6 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train(run, feed, given.minutes, facts)
     except KeyboardInterrupt:
         log.info('stopped at step %d; the same command goes on from there', run.step)
+    except TrainingError as error:
+        log.error('%s: %s; what was learnt before is kept', run.folder, error)
+        return 1
     finally:
         run.close()
     return 0

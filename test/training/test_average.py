@@ -43,3 +43,12 @@ def test_what_does_not_go_together_is_refused(tmp_path, capsys, width, share, re
     assert main([str(first), str(second), '--share', share, '--out', str(out)]) == 2
     assert reason in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize('name', ['both', 'both.json', 'second.pt'])
+def test_weights_go_to_a_file_that_they_load_from_again(tmp_path, capsys, name):
+    paths = [saved(tmp_path / f'{name}.safetensors', seed)
+             for seed, name in enumerate(('first', 'second'))]
+    assert main([*map(str, paths), '--out', str(tmp_path / name)]) == 2
+    assert f'{name}: weights are written to a file that ends in' in capsys.readouterr().err
+    assert load_checkpoint(paths[1]).training == {'steps': 1}

@@ -28,7 +28,8 @@ def test_options_that_many_commands_have():
 @pytest.mark.parametrize('seconds', [0, 5])  # while modules are imported, and at work
 def test_ctrl_c_ends_a_command_without_a_traceback(ctrl_c_works, tmp_path, seconds):
     command = subprocess.Popen([sys.executable, '-m', 'training.preview', '--out', str(tmp_path),
-                                '--scenes', '60000', '--side', '64'],
+                                '--scenes', '4096', '--side', '64', '--protocol',
+                                *['mixed'] * 10],
                                stderr=subprocess.PIPE, text=True)
     loaded = Path(f'/proc/{command.pid}/maps')
     while 'libtorch' not in loaded.read_text() and command.poll() is None:

@@ -6,6 +6,7 @@ from training.runs import (
     check_same,
     Learner,
     read_state,
+    TrainingError,
     update_average,
     write_state,
 )
@@ -59,3 +60,11 @@ def test_a_state_comes_back_and_none_is_none(tmp_path):
     write_state(path, {'step': 7, 'model': {'weight': torch.ones(2)}})
     assert read_state(path)['step'] == 7
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing():
+    one = learner()
+    with pytest.raises(TrainingError, match='step 1: the gradient has norm nan'):
+        one.learn(one.model.weight.sum() * float('nan'))
+    assert one.step == 0
+    assert one.model.weight.item() == one.average.weight.item() == 3

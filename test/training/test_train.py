@@ -42,6 +42,15 @@ def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_p
     assert 'begun with other values of ema' in caplog.text
 
 
+def test_a_run_goes_on_with_the_scenes_that_it_was_begun_with(config, composed, tmp_path, caplog):
+    command = ['--run', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
+    recorded = ['--recorded', str(composed / 'annotations.json')]
+    assert train.main([*command, *recorded, '--minutes', '0']) == 0
+    assert train.main(command) == 2
+    assert 'begun with other values of data' in caplog.text
+    assert train.main([*command, *recorded]) == 0
+
+
 def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder = tmp_path / 'run'
     folder.mkdir()

@@ -2,8 +2,8 @@
 The compositor: batches of scenes by tensor operations, with exact masks and layers, on any device.
 
 Objects are cutouts, warped and lit, stacked on a background from back to front. Amodal masks,
-Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. No operation looks at
-more than the pixels that objects may touch, and none at one scene at a time.
+Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. What draws objects looks
+only at pixels that they may touch, and nothing at one scene at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from training.engine.atlas import Atlas
 from training.engine.backgrounds import backgrounds
 from training.engine.camera import developed
 from training.engine.painting import painted
-from training.engine.protocols import GROUPS, Protocol
+from training.engine.protocols import GROUPS, LEAST_SIZE, Protocol
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import clear_layers, joined, MIN_OVERLAP, MIN_VISIBLE, Scenes
 from training.engine.surfaces import camouflaged, chosen, light, roughen, tint
@@ -193,7 +193,7 @@ class Compositor:
         spread = draw.uniform((1, 1), *given.crowding)
         middle = draw.uniform((1, 2), -0.3, 0.3)
         place = middle + spread * draw.normal((most, 2)).clamp(-1.8, 1.8)
-        size, place = size.clamp(0.07, max(0.7, high)), place.clamp(-0.95, 0.95)
+        size, place = size.clamp(LEAST_SIZE, max(0.7, high)), place.clamp(-0.95, 0.95)
         if self.zoom != (1, 1):  # else nothing is drawn: scenes stay those of their seed
             zoom = torch.exp(draw.uniform((1,), *map(math.log, self.zoom)))
             size, place = size * zoom, place * zoom[..., None]

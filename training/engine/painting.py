@@ -9,7 +9,7 @@ from training.engine.warps import Pixels
 
 def painted(canvas: Tensor, points: Pixels, rgba: Tensor, shadow: Tensor, most: int) -> Tensor:
     """
-    Return backgrounds float [B, 3, side, side] with up to `most` objects on each.
+    Return backgrounds float [B, 3, side, side] with up to `most` objects on each; uses them up.
 
     points are grouped by slot, front to back; rgba float [4, n] is what they show, colour times
     alpha; shadow float [n], 0 (light) to 1 (black), falls on what lies beneath.

@@ -10,6 +10,7 @@ from training.settings import read_named
 
 FOLDER = Path(__file__).with_name('protocols')
 GROUPS = ('any', 'source', 'class', 'object')
+LEAST_SIZE = 0.07  # share of the image: what is smaller can hardly show what it is
 BACKGROUNDS = (*backgrounds.KINDS, backgrounds.PHOTOGRAPH)
 
 
@@ -52,7 +53,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the setting, for what cannot be composed."""
-        for name, least, most in (('objects', 1, 64), ('size', 0.02, 1.0), ('crowding', 0.0, 2.0)):
+        for name, least, most in (('objects', 1, 64), ('size', LEAST_SIZE, 1.0),
+                                  ('crowding', 0.0, 2.0)):
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
                 raise ValueError(f'{name} must be [fewest, most] within {least} to {most}, '

@@ -40,13 +40,14 @@ class SceneRandom:
         low, high = (scenes & 0xFFFF).int(), (scenes >> 16).int()
         key = _mixed(low + _wrapped(seed * _GOLDEN + 1))
         self._keys = _mixed(key ^ _mixed(high + _wrapped(seed >> 16)))
-        self._draws, self._ahead, self._first = 0, self._keys[:0], self._keys[:0]
+        self._draws, self._block = 0, -1
+        self._ahead, self._first = self._keys[:0], self._keys[:0]
 
     def select(self, index: Tensor) -> 'SceneRandom':
         """Return draws of their own for some of the scenes, int64 [n]; this counts as a draw."""
         self._draws += 1
         part = copy.copy(self)
-        part.batch, part._draws = len(index), 0
+        part.batch, part._draws, part._block = len(index), 0, -1
         part._keys = _mixed(self._keys[index] + _wrapped(self._draws * _GOLDEN)) ^ 0x5BD1E995
         return part
 
@@ -73,9 +74,10 @@ class SceneRandom:
 
     def _bits(self, shape: tuple[int, ...]) -> Tensor:
         """Return 24 random bits each, whole float32 [B, *shape], and move to the next draw."""
-        row, count = self._draws % _AHEAD, math.prod(shape)
-        if row == 0:
-            draws = torch.arange(self._draws + 1, self._draws + 1 + _AHEAD, dtype=torch.int32,
+        (block, row), count = divmod(self._draws, _AHEAD), math.prod(shape)
+        if block != self._block:  # a select counts as a draw, so a block may begin within
+            self._block = block
+            draws = torch.arange(block * _AHEAD + 1, (block + 1) * _AHEAD + 1, dtype=torch.int32,
                                  device=self.device) * _wrapped(_GOLDEN)
             self._ahead = _mixed(self._keys + draws[:, None])
             self._first = self._numbers(self._ahead, _WIDTH)

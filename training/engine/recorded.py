@@ -15,6 +15,7 @@ from training.engine.randomness import SceneRandom
 from training.engine.scenes import Scenes
 
 MOST = 31  # objects of a scene: one bit of an int32 each
+PART = 256  # scenes whose objects are counted at a time
 
 
 class RecordedScenes:
@@ -30,14 +31,16 @@ class RecordedScenes:
         """
         Read the annotation files and scale every scene to `side`.
 
-        Raises DatasetError, naming file and place, for what is no such set, and ValueError for
-        sets without scenes.
+        Those without objects are left out. Raises DatasetError, naming file and place, for what
+        is no such set, and ValueError for sets without scenes.
         """
         self.side, self.device, self.seed, self.next = side, torch.device(device), seed, 0
         self.changed = changed
         pictures, bits, layers = [], [], []
         for path in paths:
             for sample in tqdm(samples(path), desc=path.parent.name, unit='scene', disable=None):
+                if not len(sample.layers):  # nothing of it can be learnt, layer by layer
+                    continue
                 if len(sample.layers) > MOST:
                     raise ValueError(f'{sample.path}: {len(sample.layers)} objects; at most '
                                      f'{MOST} can be trained on')
@@ -54,6 +57,17 @@ class RecordedScenes:
     def __len__(self) -> int:
         """Return the number of recorded scenes."""
         return len(self._images)
+
+    @property
+    def depth(self) -> int:
+        """Return the number of layers of the deepest scene."""
+        return int(self._layers.max())
+
+    def areas(self) -> Tensor:
+        """Return the pixels of every object, int64 [objects]; 0 of one that `side` lost."""
+        counts = [torch.stack([(part >> n & 1).sum(dim=(1, 2)) for n in range(MOST)], dim=1)
+                  for part in self._bits.split(PART)]
+        return torch.cat(counts)[self._layers > 0]
 
     def scenes(self, batch: int) -> Scenes:
         """Return the next `batch` draws."""

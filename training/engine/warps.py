@@ -38,7 +38,7 @@ class Poses:
         Right and bottom are exclusive. The box also holds the object moved by `move`, float
         [B, N, 2] in image coordinates; `margin` widens it by a share of the object's size.
         """
-        reach = 1 + self.waves[..., 0].abs().flip(-1)
+        reach = 1 + self.waves[..., 0].abs()
         signs = torch.tensor([[-1., -1.], [1., -1.], [1., 1.], [-1., 1.]], device=reach.device)
         corners = torch.nn.functional.pad(reach[:, :, None] * signs, (0, 1), value=1.0)
         seen = corners @ self.to_image.transpose(2, 3)

@@ -38,7 +38,7 @@ import sys
 from typing import Any
 
 import safetensors.torch
-from seq_amodal_ros.checkpoint import MAX_BYTES, save_checkpoint
+from seq_amodal_ros.checkpoint import check_target, MAX_BYTES, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
 from torch import Tensor
@@ -221,8 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.max_layers < 1 or given.min_area < 1:
             raise ValueError('--max-layers and --min-area must be at least 1, got '
                              f'{given.max_layers} and {given.min_area}')
-        if given.out.suffix != '.safetensors':
-            raise ValueError(f'{given.out}: --out must end in .safetensors')
+        check_target(given.out)
         preset = read_preset(given.preset)
         model = ConcatUNet(preset.network())
         model.load_state_dict(renamed(read_state(given.checkpoint), model.config,

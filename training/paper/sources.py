@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from training.config import read_config
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
 from training.engine.recorded import RecordedScenes
-from training.engine.scenes import Scenes
 from training.engine.sources import sources_of
 from training.paper.batches import SceneSource
 
@@ -43,18 +43,21 @@ def open_source(coco: Sequence[Path], protocol: str, cutouts: Sequence[Path], si
 
 def rules_of(source: SceneSource, size: int) -> Rules:
     """Return the rules that the training data give: of a data set all, of a protocol a sample."""
-    total = len(source) if isinstance(source, RecordedScenes) else PROBE
+    if isinstance(source, RecordedScenes):
+        areas = source.areas()
+        return Rules(source.depth, _least(areas[areas > 0], source.side, size))
     source.next, deepest, smallest = 0, 1, size * size
-    for first in range(0, total, PART):
-        scenes = source.scenes(min(PART, total - first))
+    for _ in range(0, PROBE, PART):
+        scenes = source.scenes(PART)
         deepest = max(deepest, int(scenes.layers.max()))
-        smallest = min(smallest, _smallest(scenes, size))
+        areas = scenes.masks.flatten(2).sum(dim=2)[scenes.layers > 0]
+        smallest = min(smallest, _least(areas, scenes.masks.shape[-1], size))
     return Rules(deepest, smallest)
 
 
-def _smallest(scenes: Scenes, size: int) -> int:
-    scale = (size / scenes.masks.shape[-1]) ** 2
-    areas = scenes.masks.flatten(2).sum(dim=2)[scenes.layers > 0]
+def _least(areas: Tensor, side: int, size: int) -> int:
+    """Return the smallest of areas int64 [objects], pixels of `side` squared, of `size` squared."""
+    scale = (size / side) ** 2
     return max(1, round(float(areas.min()) * scale)) if len(areas) else size * size
 
 

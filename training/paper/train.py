@@ -38,15 +38,11 @@ from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
 from training.paper.sources import generator_of, open_source, Rules, rules_of
-from training.runs import check_same, Learner, read_state, write_state
+from training.runs import check_same, Learner, read_state, TrainingError, write_state
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
 DRAWN, DRAWN_STEPS = 8, 20  # samples of a picture, and sampling steps for it
-
-
-class TrainingError(RuntimeError):
-    """Training that cannot go on; the message names step and batch."""
 
 
 class PaperRun:
@@ -62,6 +58,15 @@ class PaperRun:
         torch.manual_seed(config.seed)
         self.folder, self.config, self.layer, self.seconds = folder, config, layer, 0.0
         self.processes, self.state = processes, folder / 'state.pt'
+        self._lock = locked(folder) if processes.leads else None
+        try:
+            self._begin(data)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, data: Sequence[str]) -> None:
+        config, folder, processes, layer = self.config, self.folder, self.processes, self.layer
         model = ConcatUNet(config.network()).to(processes.device)
         self.learner = Learner(model, torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay),
@@ -79,6 +84,11 @@ class PaperRun:
     def step(self) -> int:
         """Return how many steps were taken."""
         return self.learner.step
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            self._lock.close()
 
     def save(self, facts: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
@@ -228,7 +238,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Processes(device) as processes:
         try:
             run, source, rules = _prepared(given, processes)
-            lock = locked(given.out) if processes.leads else None
         except (ValueError, OSError) as error:
             log.error('%s', error)
             return 2
@@ -244,8 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.info('stopped at step %d; the same command goes on from the last saved state',
                      run.step)
         finally:
-            if lock is not None:
-                lock.close()
+            run.close()
     return 0
 
 

@@ -54,3 +54,13 @@ def test_choices_follow_the_weights_of_each_scene():
     shares = torch.bincount(chosen[0], minlength=3) / 4000
     assert torch.allclose(shares, torch.tensor([0.0, 0.25, 0.75]), atol=0.03)
     assert (chosen[1] == 0).all()
+
+
+@pytest.mark.parametrize('before', range(66))
+def test_a_part_of_the_scenes_repeats_no_numbers_whenever_it_is_taken(before):
+    random = draws([0, 1])
+    seen = [tuple(random.uniform((2,)).flatten().tolist()) for _ in range(before)]
+    part = random.select(torch.tensor([1]))
+    seen += [tuple(random.uniform((2,)).flatten().tolist()) for _ in range(70)]
+    assert len(set(seen)) == before + 70
+    assert part.uniform((2,))[0].tolist() not in [list(values[2:]) for values in seen]

@@ -1,10 +1,12 @@
 """Recorded scenes keep their masks and layers through scaling and turning."""
 
 import numpy as np
+from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, samples, write_amodal_coco
 import torch
 from training.engine.recorded import RecordedScenes
+from training.engine.scenes import layered_scene
 
 
 @pytest.fixture(scope='module')
@@ -24,8 +26,6 @@ def test_every_draw_is_one_of_the_scenes(recorded, composed):
 
 def test_masks_turn_with_their_picture(tmp_path, composed):
     """A red square on black stays red under its mask, in every pose and light."""
-    from PIL import Image
-    from training.engine.scenes import layered_scene
     mask = np.zeros((64, 64), bool)
     mask[4:20, 8:40] = True
     picture = np.zeros((64, 64, 3), np.uint8)
@@ -50,3 +50,15 @@ def test_draws_hang_on_their_number_alone(recorded):
 def test_a_set_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r'none\.json'):
         RecordedScenes([tmp_path / 'none.json'])
+
+
+def test_scenes_without_objects_are_left_out(tmp_path):
+    mask = np.zeros((64, 64), bool)
+    mask[4:20, 8:40] = True
+    for name in ('full', 'empty'):
+        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / f'{name}.png')
+    write_amodal_coco(tmp_path / 'annotations.json', {
+        'empty.png': layered_scene(mask[None][:0]), 'full.png': layered_scene(mask[None])})
+    found = RecordedScenes([tmp_path / 'annotations.json'], side=32)
+    assert len(found) == 1
+    assert (found.depth, found.areas().tolist()) == (1, [8 * 16])

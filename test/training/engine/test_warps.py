@@ -48,6 +48,19 @@ def everywhere(scenes, objects):
     return pixels_of(begin, begin + SIDE)
 
 
+def test_boxes_are_wide_where_the_object_is_bent_wide():
+    pose = straight(0.5, [0.0, 0.0])
+    waves = torch.tensor([[[[0.3, 3.0, 0.0], [0.0, 1.0, 0.0]]]])
+    bent = Poses(pose.to_image, waves, pose.size, pose.place)
+    box = bent.boxes(SIDE, 0.0, torch.zeros(1, 1, 2))[0, 0]
+    points = everywhere(1, 1)
+    u, v = bent.on_object(points.item, points.x, points.y)
+    shows = points.pixel[(u.abs() <= 1) & (v.abs() <= 1)]
+    assert box[0] <= (shows % SIDE).min() < 16  # an unbent one begins there
+    assert box[2] > (shows % SIDE).max() >= 48
+    assert box[[1, 3]].tolist() == [16, 48]
+
+
 def test_boxes_hold_every_pixel_that_shows_the_object(poses):
     points = everywhere(3, 5)
     u, v = poses.on_object(points.item, points.x, points.y)

@@ -233,7 +233,7 @@ def test_large_files_are_not_read(tmp_path, narrow, capsys):
 def test_options_and_missing_files_are_named(tmp_path, narrow, state, capsys):
     source = written(tmp_path / 'ema.pt', state)
     for given, reason in [((source, narrow, tmp_path / 'w.safetensors', '0'), '--max-layers'),
-                          ((source, narrow, tmp_path / 'w.pt'), 'must end in .safetensors'),
+                          ((source, narrow, tmp_path / 'w.pt'), 'a file that ends in .safetensors'),
                           ((tmp_path / 'no.pt', narrow, tmp_path / 'w.safetensors'), 'no.pt')]:
         assert converted(*given) == 2
         error = capsys.readouterr().err

@@ -58,7 +58,7 @@ def diversity(predicted: Sequence[Sequence[Layer]]) -> list[dict[str, float | in
             both = masks @ masks.T
             area = masks.sum(axis=1)
             union = area[:, None] + area[None] - both
-            distance = 1 - both / np.maximum(union, 1)
+            distance = np.where(union > 0, 1 - both / np.maximum(union, 1), 0)  # two blanks agree
             upper = np.triu_indices(len(masks), 1)
             apart.setdefault(number, []).extend(distance[upper].tolist())
     return [{'layer': number, 'distance': float(np.mean(values)), 'pairs': len(values)}

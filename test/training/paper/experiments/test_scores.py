@@ -1,6 +1,8 @@
 """The tables' figures on answers whose score is known."""
 
+import numpy as np
 import pytest
+from seq_amodal_ros.sequential import Layer
 from training.paper.experiments.scores import diversity, layer_scores, with_layer, without_layer
 
 
@@ -37,3 +39,10 @@ def test_equal_hypotheses_have_no_diversity_and_half_a_mask_has_some(right, diff
     assert all(row['distance'] == 0 for row in diversity(right))
     row, = diversity(differing)
     assert row['distance'] == pytest.approx((0 + 0.5 + 0.5) / 3)
+
+
+def test_two_blank_hypotheses_are_equal():
+    mask = np.zeros((3, 8, 8), np.float32)
+    mask[0, 2:5] = 1
+    row, = diversity([[Layer(mask[0], mask)]])
+    assert row['distance'] == pytest.approx((1 + 1 + 0) / 3)
