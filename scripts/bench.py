@@ -9,7 +9,7 @@ asserts nothing.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
 import platform
@@ -89,7 +89,8 @@ def perception() -> Iterator[psutil.Process]:
             time.sleep(0.2)
         raise SystemExit('bench: the node did not start')
     finally:
-        os.killpg(launch.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it ended by itself, and has said why
+            os.killpg(launch.pid, signal.SIGINT)
         launch.wait(30)
 
 

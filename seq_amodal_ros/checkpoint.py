@@ -67,6 +67,8 @@ def find(weights: str | os.PathLike[str]) -> Path:
     path = given if given.suffix == '.safetensors' else WEIGHTS / f'{weights}.safetensors'
     if path.is_file():
         return path
+    if given.is_file():
+        raise CheckpointError(f'weights {str(weights)!r}: not a .safetensors file')
     shipped = ', '.join(sorted(p.stem for p in WEIGHTS.glob('*.safetensors'))) or 'none'
     raise CheckpointError(f'weights {str(weights)!r}: no file {path}; give the path of a '
                           f'.safetensors file or the name of shipped weights ({shipped})')

@@ -6,9 +6,10 @@ seq-amodal: segment pictures and evaluate data sets, without ROS.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import itertools
 import json
+import os
 from pathlib import Path
 import signal
 import sys
@@ -22,8 +23,10 @@ from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, table
 from seq_amodal_ros.files import check_writable, write_atomic
 from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter, Settings
 
+PREDICTED = 'predicted by seq-amodal'
 OPTIONS = {'hypotheses': '--k', 'steps': '--steps', 'seed': '--seed', 'mask_size': '--mask-size'}
 
 
@@ -37,21 +40,31 @@ def predict(given: argparse.Namespace) -> None:
     if given.out.exists() and not given.out.is_dir():
         raise ValueError(f'--out {given.out} is a file: name a folder, made if it is not there')
     segmenter = _segmenter(given)
-    images = [amodal_coco.load_image(path) for path in given.images]
     annotations = given.out / 'annotations.json'
+    if annotations.is_file() and not amodal_coco.is_described(annotations, PREDICTED):
+        raise ValueError(f'--out: {annotations} was not written by seq-amodal predict; name '
+                         'another folder')
+    for path in given.images:
+        amodal_coco.load_image(path)  # what cannot be read is said before the work
     for target in (annotations, *(_sheet(given.out, path) for path in given.images)):
         _check('--out', target)
-    scenes = {}
-    for path, image in zip(given.images, images):
+    amodal_coco.write_entries(
+        annotations, amodal_coco.entries_of(_predicted(segmenter, given), {}), PREDICTED)
+    print(f'masks, layers, occluders and scores: {annotations}')
+
+
+def _predicted(segmenter: Segmenter, given: argparse.Namespace,
+               ) -> Iterator[tuple[str, LayeredScene]]:
+    """Yield each picture's path from the folder of the results, and its scene, which is drawn."""
+    for path in given.images:
+        image = amodal_coco.load_image(path)
         scene = segmenter.segment(image)
         sheet = _sheet(given.out, path)
         write_atomic(sheet, png(overview(image, scene)))
-        scenes[str(path.resolve())] = scene
         order = ', '.join(f'{item.id} (layer {item.layer}, score {item.score:.2f})'
                           for item in pick_order(scene)) or 'nothing'
-        print(f'{path}: pick {order}; see {sheet}')
-    amodal_coco.write_amodal_coco(annotations, scenes)
-    print(f'masks, layers, occluders and scores: {annotations}')
+        print(f'{path}: pick {order}; see {sheet}', flush=True)
+        yield os.path.relpath(path.resolve(), given.out.resolve()), scene
 
 
 def _sheet(folder: Path, picture: Path) -> Path:
@@ -68,6 +81,9 @@ def evaluate_data(given: argparse.Namespace) -> None:
     for option, target in (('--json', given.json), ('--reliability', given.reliability)):
         if target is not None:
             _check(option, target)
+            if given.coco is not None and target.resolve() == given.coco.resolve():
+                raise ValueError(f'{option} {target} would replace what is evaluated; name '
+                                 'another file')
     sources = []
     if given.coco is not None:
         sources.append(amodal_coco.samples(given.coco, given.limit))
@@ -83,6 +99,9 @@ def evaluate_data(given: argparse.Namespace) -> None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
     if given.reliability is not None:
         found = result['hypotheses']
+        if not found['reliability']:
+            raise ValueError('--reliability: nothing to draw, for no pixel of an object that was '
+                             'found is hidden')
         write_atomic(given.reliability,
                      png(draw_reliability(found['reliability'], found['ece'])))
 

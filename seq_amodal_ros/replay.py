@@ -15,6 +15,7 @@ from torch import Tensor
 
 Function = Callable[..., tuple[Tensor, ...]]
 KEPT = 16  # graphs; each holds its memory, and a camera and its batches need only a few
+_CAPTURING = threading.Lock()  # PyTorch captures one graph at a time in a process
 WARM_UP = 3  # calls before the capture, in which libraries choose their kernels
 
 
@@ -65,6 +66,7 @@ class Replayed:
                 self._function(way, *inputs)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode='thread_local'):
+        # By itself it would take the stream of the process's first capture, on another device too.
+        with _CAPTURING, torch.cuda.graph(graph, stream=beside, capture_error_mode='thread_local'):
             outputs = self._function(way, *inputs)
         return _Captured(graph, inputs, outputs)

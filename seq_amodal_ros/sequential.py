@@ -86,6 +86,7 @@ def representative(masks: NDArray[np.bool_]) -> int | None:
     """
     Return the index k whose mask [K, H, W] differs least from the mean of the non-null masks.
 
+    Of these: a null mask is chosen only where all are, which ends Alg. 2.
     The difference is the sum of absolute values; the first wins a tie. None if all are null.
     """
     non_null = np.flatnonzero(masks.any(axis=(1, 2)))

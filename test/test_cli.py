@@ -1,6 +1,7 @@
 """seq-amodal as a user calls it: files in, files out, one clear line when something is wrong."""
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -78,7 +79,7 @@ def test_ctrl_c_leaves_no_half_of_a_file(ctrl_c_works, photographs, tmp_path):
     assert 'Traceback' not in command.communicate(timeout=60)[1]
     for path in out.iterdir():
         assert path.name.endswith('.layers.png') or path.name == 'annotations.json'
-        assert path.suffix == '.json' or load_image(path).any()
+        assert json.loads(path.read_text()) if path.suffix == '.json' else load_image(path).any()
 
 
 def test_a_file_in_place_of_the_folder_is_named_and_kept(tmp_path, capsys):
@@ -97,3 +98,36 @@ def test_a_broken_picture_is_named_before_anything_is_written(tmp_path, capsys):
     assert main(['predict', str(good), str(bad), '--out', str(out)]) == 2
     assert 'bad.png: not a readable picture' in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_what_others_wrote_is_kept(photographs, composed, tmp_path, capsys):
+    picture, coco = str(photographs / 'stuff.jpg'), tmp_path / 'annotations.json'
+    text = (composed / 'annotations.json').read_text()
+    coco.write_text(text)
+    assert main(['predict', picture, '--out', str(tmp_path)]) == 2
+    assert 'annotations.json was not written by seq-amodal predict' in capsys.readouterr().err
+    assert main(['evaluate', '--coco', str(coco), '--json', str(coco)]) == 2
+    assert '--json' in capsys.readouterr().err
+    assert coco.read_text() == text
+
+
+def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path):
+    command = ['predict', str(tmp_path / 'pictures' / 'a.png'), '--out',
+               str(tmp_path / 'pictures' / 'out'), '--device', 'cpu']
+    (tmp_path / 'pictures').mkdir()
+    shutil.copy(composed / 'images' / '00003.png', tmp_path / 'pictures' / 'a.png')
+    assert main(command) == main(command) == 0
+    (tmp_path / 'pictures').rename(tmp_path / 'moved')
+    sample, = samples(tmp_path / 'moved' / 'out' / 'annotations.json')
+    assert sample.path.resolve() == tmp_path / 'moved' / 'a.png'
+
+
+def test_what_is_not_defined_is_none(tmp_path, capsys):
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / 'a.png')
+    coco, out = tmp_path / 'coco.json', tmp_path / 'out.json'
+    coco.write_text(json.dumps({'images': [{'id': 1, 'file_name': 'a.png', 'height': 64,
+                                            'width': 64}], 'annotations': []}))
+    assert main(['evaluate', '--coco', str(coco), '--json', str(out), '--device', 'cpu']) == 0
+    found = json.loads(out.read_text())
+    assert found['hypotheses']['ece'] is None and found['objects']['ordered'] is None
+    assert 'ECE none' in capsys.readouterr().out

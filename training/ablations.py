@@ -20,7 +20,7 @@ import tempfile
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.evaluation.amodal_coco import Sample
-from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.evaluation.report import evaluate, shown
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
@@ -92,7 +92,7 @@ def measured(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> l
         result = evaluate(scenes, Segmenter(checkpoint, device, Settings(steps=steps)).segment)
         by_layer = {row['layer']: row['iou'] for row in result['layers']}
         cells.append(' / '.join(f'{by_layer.get(layer, 0.0):.1f}' for layer in LAYERS) +
-                     f', {result["hypotheses"]["ged"]:.2f}')
+                     f', {shown(result["hypotheses"]["ged"], 2)}')
     return cells
 
 

@@ -74,10 +74,15 @@ def judged(checkpoint: Checkpoint, sets: Sequence[Sequence[Sample]], device: str
     """
     Return temperature, offset, ece, brier, ged of a checkpoint's hypotheses and reliability.
 
-    Means over the sets. The reliability holds the bins of all, 'pixels' as shares of their set's.
+    Means over the sets in which a found object is partly hidden. The reliability holds the bins of
+    all, 'pixels' as shares of their set's.
     """
     segmenter = Segmenter(checkpoint, device, Settings(hypotheses=HYPOTHESES))
     results = [evaluate(scenes, segmenter.segment)['hypotheses'] for scenes in sets]
+    results = [result for result in results if result['hidden_pixels']]
+    if not results:
+        raise ValueError('nothing is hidden of the objects that were found, so nothing can be '
+                         'calibrated; give more --scenes, or other --protocols or --recorded')
     bins = [{**row, 'pixels': row['pixels'] / sum(each['pixels'] for each in result['reliability'])}
             for result in results for row in result['reliability']]
     return {'temperature': checkpoint.temperature, 'offset': checkpoint.offset,

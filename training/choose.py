@@ -61,6 +61,9 @@ def cell(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> str:
     """Return mean IOU of LAYERS layers, recall and precision of objects, in percent."""
     result = evaluate(scenes, Segmenter(checkpoint, device).segment)
     layers = [row['iou'] for row in result['layers'] if row['layer'] <= LAYERS]
+    if not layers:
+        raise ValueError('scenes of one kind hold no object: give more --scenes, or other '
+                         '--protocols or --recorded')
     objects = result['objects']
     return f'{np.mean(layers):.1f}, {objects["recall"]:.1f} / {objects["precision"]:.1f}'
 

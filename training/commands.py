@@ -14,7 +14,8 @@ def parser_of(doc: str) -> argparse.ArgumentParser:
 
 
 def add_cutouts(parser: argparse.ArgumentParser,
-                purpose: str = 'what scenes are composed of; drawn objects without any') -> None:
+                purpose: str = 'what scenes are composed of; without any, drawn '
+                'objects, which not every protocol has') -> None:
     """Add --cutouts, any number of .npz files: a list of Path."""
     parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ', help=purpose)
 

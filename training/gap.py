@@ -15,7 +15,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import DEFAULT
-from seq_amodal_ros.evaluation.amodal_coco import load_image, Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample, samples
 from seq_amodal_ros.evaluation.metrics import iou
 from seq_amodal_ros.objects import scaled
 from seq_amodal_ros.scene import Mask
@@ -49,6 +49,8 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
             gap = found.setdefault(number, Gap())
             gap.true.append(100 * iou(_scaled(alone, true), true))
             gap.own.append(100 * iou(own.layer_mask(number), true))
+    if not found:
+        raise DatasetError('no layer to evaluate: the data set holds no object')
     return found
 
 

@@ -2,8 +2,8 @@
 Where objects of a layer touch each other, so that two that touch are not taken for one.
 
 A layer's amodal mask says which pixels are objects, not which belong together. This network sees
-the image's features, the cumulative mask and the layer's mask, and marks the seams. One call a
-layer, after the layers are known: the diffusion does not depend on it.
+the image's features, the cumulative mask and the layer's mask, and marks the seams. Called with
+each layer: which of its objects are kept, and so cover what follows, hangs on them (parts.py).
 """
 
 from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, ResidualBlock, upsample

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import struct
 from typing import Any
 import warnings
 
@@ -26,6 +27,7 @@ from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionC
 MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
 MAX_LAYER = 1000
+MAX_MASK_PIXELS = 1 << 31  # of all masks of an image
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,11 @@ class Sample:
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
-    """Return a picture as uint8 RGB [height, width, 3], upright; raises DatasetError, naming it."""
+    """
+    Return a picture as uint8 RGB [height, width, 3], upright, 16 bits scaled to 8.
+
+    Raises DatasetError, naming it, for what is no picture, and for one of numbers without a range.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
@@ -52,9 +58,23 @@ def load_image(path: Path) -> NDArray[np.uint8]:
             if picture.width * picture.height > MAX_PIXELS:
                 raise DatasetError(f'{path}: {picture.width}x{picture.height} is more than '
                                    f'{MAX_PIXELS} pixels')
-            return np.array(ImageOps.exif_transpose(picture).convert('RGB'))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            return _rgb(path, ImageOps.exif_transpose(picture))
+    except DatasetError:
+        raise
+    # What Pillow raises for broken files and their descriptions; ValueError for huge ones as well.
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error,
+            Image.DecompressionBombError) as error:
         raise DatasetError(f'{path}: not a readable picture ({error})') from error
+
+
+def _rgb(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
+    if picture.mode[0] not in 'IF':
+        return np.array(picture.convert('RGB'))
+    grey = np.asarray(picture)
+    if picture.mode[0] == 'F' or grey.min() < 0 or grey.max() > 65535:
+        raise DatasetError(f'{path}: numbers of {grey.min()} to {grey.max()}, which say nothing of '
+                           'black and white; save it with 8 or 16 bits')
+    return np.repeat((grey / 257).round().astype(np.uint8)[..., None], 3, axis=2)
 
 
 def read_amodal_coco(path: Path) -> list[tuple[dict, list[dict]]]:
@@ -104,6 +124,9 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
         picture = path.parent / image['file_name']
         if not picture.is_file():
             raise DatasetError(f'{path}: image {image["id"]}: no file {picture}')
+        if len(annotations) * height * width > MAX_MASK_PIXELS:
+            raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} masks of '
+                               f'{width}x{height} are more than {MAX_MASK_PIXELS:,} pixels')
         masks = [_mask(path, annotation, height, width) for annotation in annotations]
         yield Sample(picture, np.array(masks, bool).reshape(len(masks), height, width),
                      _layers(path, annotations))
@@ -153,17 +176,22 @@ def write_amodal_coco(path: Path, scenes: Mapping[str, LayeredScene],
     visible  what shows of each object, bool [N, height, width], where objects are no flat layers
              and it is not what those in front leave
     """
-    write_entries(path, _numbered(scenes, visible or {}))
+    write_entries(path, entries_of(scenes.items(), visible or {}))
 
 
-def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> None:
-    """Write images with their annotations, one after the other; never half a file."""
+def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]],
+                  description: str = '') -> None:
+    """
+    Write images with their annotations, one after the other; never half a file.
+
+    The description is COCO's own, in its `info`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.{os.getpid()}')
     images: list[dict] = []
     try:
         with part.open('w') as stream:
-            stream.write('{"annotations": [')
+            stream.write(_head(description) + '"annotations": [')
             comma = ''
             for image, annotations in entries:
                 images.append(image)
@@ -177,10 +205,22 @@ def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]]) -> Non
         part.unlink(missing_ok=True)
 
 
-def _numbered(scenes: Mapping[str, LayeredScene], visible: Mapping[str, NDArray[np.bool_]],
-              ) -> Iterator[tuple[dict, list[dict]]]:
+def _head(description: str) -> str:
+    return '{' + (f'"info": {json.dumps({"description": description})}, ' if description else '')
+
+
+def is_described(path: Path, description: str) -> bool:
+    """Return whether `write_entries` wrote the file under that description."""
+    head = _head(description)
+    with path.open(errors='replace') as stream:
+        return stream.read(len(head)) == head
+
+
+def entries_of(scenes: Iterable[tuple[str, LayeredScene]],
+               visible: Mapping[str, NDArray[np.bool_]]) -> Iterator[tuple[dict, list[dict]]]:
+    """Yield each picture's file name and scene as an image entry with its annotations."""
     first = 0
-    for image_id, (file_name, scene) in enumerate(scenes.items(), start=1):
+    for image_id, (file_name, scene) in enumerate(scenes, start=1):
         shown = visible[file_name] if file_name in visible else \
             [scene.visible_mask(item) for item in scene.objects]
         yield ({'id': image_id, 'file_name': file_name, 'height': scene.height,
@@ -249,6 +289,9 @@ def _lacking(name: str, entry: dict, kinds: dict[str, type]) -> str:
 
 def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.bool_]:
     name = f'{path}: annotation {annotation["id"]}'
+    if annotation.get('iscrowd'):
+        raise DatasetError(f'{name}: iscrowd marks a group of objects; only single ones have a '
+                           'layer')
     mask = read_mask(annotation.get('segmentation'), height, width, name, 'segmentation')
     if not mask.any():
         raise DatasetError(f'{name}: its amodal mask is empty')
@@ -257,14 +300,20 @@ def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.b
 
 def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:
     """Return the given layers, checked against the occluders; else Eq. 2 of the occluders."""
-    layers = occlusion_layers(read_occluders(
+    z = read_occluders(
         path, [annotation['id'] for annotation in annotations],
-        [annotation.get('occluded_by', []) for annotation in annotations], 'occluded_by'))
-    for i, annotation in enumerate(annotations):
-        layer = annotation.get('layer', layers[i])
-        if 'occluded_by' in annotation and layer != layers[i]:
+        [annotation.get('occluded_by', []) for annotation in annotations], 'occluded_by')
+    layers = occlusion_layers(z)
+    for i in np.argsort(layers, kind='stable').tolist():  # occluders come before what they hide
+        annotation = annotations[i]
+        if not {'layer', 'occluded_by'} & set(annotation):
+            raise DatasetError(f'{path}: annotation {annotation["id"]} has neither layer nor '
+                               'occluded_by: this is COCO without an order')
+        follows = 1 + int(layers[z[i]].max(initial=0))
+        layer = annotation.get('layer', follows)
+        if 'occluded_by' in annotation and layer != follows:
             raise DatasetError(f'{path}: annotation {annotation["id"]}: layer {layer} contradicts '
-                               f'its occluders, which make it {layers[i]} (Eq. 2)')
+                               f'its occluders, which make it {follows} (Eq. 2)')
         if isinstance(layer, bool) or not isinstance(layer, (int, np.integer)) or \
                 not 1 <= layer <= MAX_LAYER:
             raise DatasetError(f'{path}: annotation {annotation["id"]}: layer must be a whole '

@@ -48,23 +48,25 @@ class LayerScore:
     both: int = 0
     predicted: int = 0
     true: int = 0
-    size: int = 0
 
     def add(self, predicted: Mask, true: Mask) -> None:
         """Count one image; one whose truth lacks the layer counts for the pooled figure alone."""
         self.both += int(np.count_nonzero(predicted & true))
         self.predicted += int(np.count_nonzero(predicted))
         self.true += int(np.count_nonzero(true))
-        self.size += true.size
         if true.any():
             self.images += 1
             self.iou_sum += iou(predicted, true)
             self.ap_sum += average_precision(predicted, true)
 
-    def result(self, all_images: int) -> dict[str, float | int]:
-        """Return the figures in percent, and the number of images that hold the layer."""
+    def result(self, all_images: int, all_pixels: int) -> dict[str, float | int]:
+        """
+        Return the figures in percent, and the number of images that hold the layer.
+
+        Those of the whole set count its images and their pixels, whether they were added or not.
+        """
         union = self.predicted + self.true - self.both
-        pooled_ap = _average_precision(self.both, self.predicted, self.true, self.size)
+        pooled_ap = _average_precision(self.both, self.predicted, self.true, all_pixels)
         return {
             'iou': 100 * self.iou_sum / max(1, self.images),
             'ap': 100 * self.ap_sum / max(1, self.images),
@@ -136,13 +138,14 @@ class ObjectScore:
                                         * (true_layers[j] - true_layers[m]) > 0)
         return found
 
-    def result(self) -> dict[str, float | int]:
-        """Return the figures in percent: a missed object counts as IOU 0."""
+    def result(self) -> dict[str, float | int | None]:
+        """Return the figures in percent, a missed object as IOU 0; None without any pair."""
         return {
             'iou': 100 * self.iou_sum / max(1, self.true),
             'recall': 100 * self.found / max(1, self.true),
             'precision': 100 * self.found / max(1, self.predicted),
             'right_layer': 100 * self.right_layer / max(1, self.found),
-            'ordered': 100 * self.ordered / max(1, self.pairs), 'pairs': self.pairs,
+            'ordered': 100 * self.ordered / self.pairs if self.pairs else None,
+            'pairs': self.pairs,
             'true': self.true, 'predicted': self.predicted,
         }

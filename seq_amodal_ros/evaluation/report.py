@@ -23,7 +23,8 @@ def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
     picture, for one whose size is not its masks', or if there are no samples.
     """
     layers: dict[int, LayerScore] = {}
-    objects, hypotheses, images, seconds = ObjectScore(), HypothesisScore(), 0, 0.0
+    objects, hypotheses = ObjectScore(), HypothesisScore()
+    images, pixels, seconds = 0, 0, 0.0
     for sample in tqdm(samples, desc='evaluating', unit='image', disable=None):
         image = load_image(sample.path)
         if image.shape[:2] != sample.masks.shape[1:]:
@@ -32,12 +33,12 @@ def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
         began = time.perf_counter()
         scene = segment(image)
         seconds += time.perf_counter() - began
-        images += 1
+        images, pixels = images + 1, pixels + scene.height * scene.width
         _score_layers(sample, scene, layers)
         _score_objects(sample, scene, objects, hypotheses)
     if not images:
         raise DatasetError('no image to evaluate: the data set is empty')
-    return {'layers': [{'layer': i, **layers[i].result(images)} for i in sorted(layers)
+    return {'layers': [{'layer': i, **layers[i].result(images, pixels)} for i in sorted(layers)
                        if layers[i].images],
             'objects': objects.result(), 'hypotheses': hypotheses.result(), 'images': images,
             'seconds_per_image': seconds / images}
@@ -71,13 +72,18 @@ def table(result: dict[str, Any]) -> str:
     lines += [
         f'objects, whatever the layer: IOU {o["iou"]:.1f}, recall {o["recall"]:.1f} and precision '
         f'{o["precision"]:.1f} at IOU 0.5, of those found {o["right_layer"]:.1f} on the right '
-        f'layer ({o["true"]} true, {o["predicted"]} predicted); {o["ordered"]:.1f} of '
+        f'layer ({o["true"]} true, {o["predicted"]} predicted); {shown(o["ordered"], 1)} of '
         f'{o["pairs"]} touching pairs in the right order',
-        f'hypotheses of those found: best of K IOU {h["best_iou"]:.1f} (chosen '
-        f'{h["chosen_iou"]:.1f}), GED {h["ged"]:.3f}; where hidden: ECE {h["ece"]:.3f}, Brier '
-        f'{h["brier"]:.3f} ({h["hidden_pixels"]} pixels); rank correlation of score and IOU '
-        f'{h["rank"]:.2f}',
+        f'hypotheses of those found: best of K IOU {shown(h["best_iou"], 1)} (chosen '
+        f'{shown(h["chosen_iou"], 1)}), GED {shown(h["ged"], 3)}; where hidden: ECE '
+        f'{shown(h["ece"], 3)}, Brier {shown(h["brier"], 3)} ({h["hidden_pixels"]} pixels); '
+        f'rank correlation of score and IOU {shown(h["rank"], 2)}',
         f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
         f'{result["sampler"]} of {result["steps"]} steps, K = {result["k"]}, {result["device"]} '
         f'in {result["precision"]}, weights {result["weights"]}']
     return '\n'.join(lines)
+
+
+def shown(value: float | None, digits: int) -> str:
+    """Return a figure for people; there may be none."""
+    return 'none' if value is None else f'{value:.{digits}f}'

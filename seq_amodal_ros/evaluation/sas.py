@@ -18,7 +18,7 @@ from seq_amodal_ros.scene import cumulative_masks
 
 def samples(folder: Path, limit: int | None = None) -> Iterator[Sample]:
     """
-    Yield the samples of a folder: its layer masks, each as one object.
+    Return the samples of a folder: its layer masks, each as one object.
 
     Raises DatasetError, naming the folder, for a gap in the layers, a missing file, masks of
     different sizes, or a cumulative mask that is not the union of the layers before.
@@ -32,8 +32,7 @@ def samples(folder: Path, limit: int | None = None) -> Iterator[Sample]:
             found.setdefault(match[1], {})[int(match[2])] = path
     if not found:
         raise DatasetError(f'{folder}: no folder named <image>_<layer> in it')
-    for name in sorted(found)[:limit]:
-        yield _sample(folder / name, found[name])
+    return (_sample(folder / name, found[name]) for name in sorted(found)[:limit])
 
 
 def write(folder: Path, name: str, image: NDArray[np.uint8], layered: NDArray[np.bool_]) -> None:
@@ -58,11 +57,16 @@ def _sample(name: Path, folders: dict[int, Path]) -> Sample:
     if (given != cumulative_masks(masks)[:-1]).any():
         raise DatasetError(f'{name}: a newmask.png is not the union of the layers before it')
     held = masks[masks.any(axis=(1, 2))]
+    if not masks[:len(held)].any(axis=(1, 2)).all():
+        raise DatasetError(f'{name}: a blank mask.png lies before a layer; only the last is blank')
     return Sample(folders[1] / 'image.png', held, np.arange(1, len(held) + 1))
 
 
 def _mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask = load_image(path)[..., 0] >= 128
+    grey = load_image(path)[..., 0]
+    mask = grey >= 128
+    if grey.any() and not mask.any():
+        raise DatasetError(f'{path}: values up to {grey.max()}; where the layer is it must be 255')
     if mask.shape != shape:
         raise DatasetError(f'{path}: {mask.shape[1]}x{mask.shape[0]}, its image is '
                            f'{shape[1]}x{shape[0]}')

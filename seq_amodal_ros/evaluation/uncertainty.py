@@ -1,6 +1,7 @@
 """What hypotheses are worth: best of K, diversity, calibration where the truth is hidden."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,27 +60,36 @@ class HypothesisScore:
         self.true += np.bincount(bins[true], minlength=BINS)
         self.squares += float(((said - true) ** 2).sum())
 
-    def result(self) -> dict[str, float | int | list]:
-        """Return the figures: IOU in percent, the others as defined; reliability bin by bin."""
-        found, pixels = max(1, self.found), max(1, int(self.count.sum()))
+    def result(self) -> dict[str, Any]:
+        """
+        Return the figures: IOU in percent, the others as defined; reliability bin by bin.
+
+        None is what nothing was found for: no object, no hidden pixel, scores that never vary.
+        """
+        found, pixels = self.found, int(self.count.sum())
         filled = np.flatnonzero(self.count)
         return {
-            'best_iou': 100 * self.best / found, 'chosen_iou': 100 * sum(self.ious) / found,
-            'ged': self.ged / found,
-            'ece': float(np.abs(self.said - self.true).sum()) / pixels,
-            'brier': self.squares / pixels, 'rank': rank_correlation(self.scores, self.ious),
-            'found': self.found, 'hidden_pixels': int(self.count.sum()),
+            'best_iou': _share(100 * self.best, found),
+            'chosen_iou': _share(100 * sum(self.ious), found), 'ged': _share(self.ged, found),
+            'ece': _share(float(np.abs(self.said - self.true).sum()), pixels),
+            'brier': _share(self.squares, pixels),
+            'rank': rank_correlation(self.scores, self.ious),
+            'found': found, 'hidden_pixels': pixels,
             'reliability': [{'said': self.said[i] / self.count[i],
                              'true': self.true[i] / int(self.count[i]),
                              'pixels': int(self.count[i])} for i in filled],
         }
 
 
-def rank_correlation(a: list[float], b: list[float]) -> float:
-    """Return Spearman's rank correlation, ties at their mean rank; 0 where one never varies."""
+def _share(total: float, count: int) -> float | None:
+    return total / count if count else None
+
+
+def rank_correlation(a: list[float], b: list[float]) -> float | None:
+    """Return Spearman's rank correlation, ties at their mean rank; None where one never varies."""
     ranks = [_ranks(np.asarray(values)) for values in (a, b)]
     if not ranks[0].size or any(np.ptp(rank) == 0 for rank in ranks):
-        return 0.0
+        return None
     x, y = (rank - rank.mean() for rank in ranks)
     return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 

@@ -1,6 +1,7 @@
 """Amodal COCO is written and read back; what is wrong with a file is said with the annotation."""
 
 import json
+import struct
 
 import numpy as np
 from PIL import Image
@@ -138,3 +139,47 @@ def test_pictures_are_turned_upright(tmp_path):
     exif[0x0112] = 6
     turned.save(tmp_path / 'turned.jpg', exif=exif)
     assert load_image(tmp_path / 'turned.jpg').shape == (8, 4, 3)
+
+
+def test_16_bits_are_scaled_to_8_and_numbers_without_a_range_refused(tmp_path):
+    ramp = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(ramp * 257).save(tmp_path / 'fine.png')
+    assert (load_image(tmp_path / 'fine.png') == ramp[..., None]).all()
+    Image.fromarray(ramp.astype(np.float32) / 255).save(tmp_path / 'share.tiff')
+    with pytest.raises(DatasetError, match=r'share\.tiff: numbers of 0.0 to 1.0'):
+        load_image(tmp_path / 'share.tiff')
+
+
+def test_a_picture_of_a_broken_description_is_named(tmp_path):
+    exif = (b'Exif\0\0II*\0' + struct.pack('<IH', 8, 2) +
+            struct.pack('<HHI4s', 0x100, 2, 4, b'ten\0') +       # a width in letters
+            struct.pack('<HHIHHI', 0x112, 3, 1, 6, 0, 0))        # to be turned
+    Image.new('RGB', (8, 4)).save(tmp_path / 'odd.jpg', exif=exif)
+    with pytest.raises(DatasetError, match=r'odd\.jpg: not a readable picture'):
+        load_image(tmp_path / 'odd.jpg')
+
+
+def test_layers_that_are_given_count_for_what_lies_below(dataset):
+    def mixed(content):
+        first, second = content['annotations'][:2]
+        first.update(layer=2)
+        first.pop('occluded_by')
+        second.pop('layer')
+        second.update(occluded_by=[first['id']])
+    edit(dataset, mixed)
+    assert next(samples(dataset)).layers.tolist()[:2] == [2, 3]
+
+
+@pytest.mark.parametrize('key, reason', [('order', 'neither layer nor occluded_by'),
+                                         ('crowd', 'iscrowd marks a group')])
+def test_what_has_no_order_is_refused(dataset, key, reason):
+    def spoil(content):
+        first = content['annotations'][0]
+        if key == 'crowd':
+            first['iscrowd'] = 1
+        else:
+            first.pop('layer')
+            first.pop('occluded_by')
+    edit(dataset, spoil)
+    with pytest.raises(DatasetError, match=reason):
+        list(samples(dataset))

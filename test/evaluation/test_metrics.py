@@ -31,11 +31,14 @@ def test_the_three_reductions_of_a_layer():
     score.add(rows(0), rows(0, 1))        # 0.5
     score.add(rows(0), rows(0))           # 1
     score.add(rows(2, 3), rows())         # lacks the layer: only pixels count
-    result = score.result(all_images=4)
+    result = score.result(all_images=4, all_pixels=4 * 16)
     assert result['images'] == 2
     assert result['iou'] == 75
     assert result['iou_zeroed'] == 37.5
     assert result['iou_pooled'] == pytest.approx(100 * 8 / 20)
+    true, said = (np.concatenate([mask.ravel() for mask in masks]) for masks in (
+        (rows(0, 1), rows(0), rows(), rows()), (rows(0), rows(0), rows(2, 3), rows())))
+    assert result['ap_pooled'] == pytest.approx(100 * average_precision_score(true, said))
 
 
 def test_matching_takes_the_best_pairs_once():

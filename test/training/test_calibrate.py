@@ -51,12 +51,12 @@ def test_protocols_and_recorded_piles_weigh_alike(composed, edited, tmp_path):
     piles = str(tmp_path / 'piles.json')
     protocol = str(edited(FOLDER / 'mixed.yaml', tmp_path / 'few.yaml', procedural=20))
     for recorded in ([], [piles], [piles, piles]):
-        assert main(['default', '--protocols', protocol, '--recorded', *recorded, '--scenes', '2',
+        assert main(['default', '--protocols', protocol, '--recorded', *recorded, '--scenes', '6',
                      '--device', 'cpu', '--out', str(tmp_path / 'calibrated.safetensors')]) == 0
         said = json.loads((tmp_path / 'calibrated.json').read_text())['training']['calibrated']
         scenes.append(said['scenes'])
         brier.append(said['before']['brier'])
-    assert scenes == [2, 4, 6]
+    assert scenes == [6, 8, 10]
     alone = 2 * brier[1] - brier[0]  # of the piles, by the mean of the two
     assert brier[2] == pytest.approx((brier[0] + 2 * alone) / 3, abs=2e-4)
     assert brier[1] != brier[0]
@@ -64,12 +64,21 @@ def test_protocols_and_recorded_piles_weigh_alike(composed, edited, tmp_path):
 
 def test_logits_are_raised_and_the_size_set_first_where_asked(tmp_path):
     out = tmp_path / 'raised.safetensors'
-    assert main(['default', '--protocols', 'mixed', '--scenes', '1', '--device', 'cpu',
+    assert main(['default', '--protocols', 'mixed', '--scenes', '6', '--device', 'cpu',
                  '--bias', '0.25', '--mask-size', '64', '--out', str(out)]) == 0
     before, after = load_checkpoint('default'), load_checkpoint(out)
     assert torch.allclose(after.model.head[-1].bias, before.model.head[-1].bias + 0.25)
     assert after.training['calibrated']['bias'] == 0.25
     assert after.model.mask_size == 64
+
+
+def test_scenes_without_anything_hidden_are_refused(edited, tmp_path, capsys):
+    alone = edited(FOLDER / 'mixed.yaml', tmp_path / 'alone.yaml', procedural=20, objects=[1, 1])
+    out = tmp_path / 'calibrated.safetensors'
+    assert main(['default', '--protocols', str(alone), '--scenes', '1', '--device', 'cpu',
+                 '--mask-size', '64', '--out', str(out)]) == 2
+    assert 'nothing is hidden' in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_network_that_predicts_noise_is_refused(tmp_path, capsys):

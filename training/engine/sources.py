@@ -48,5 +48,7 @@ def _check_classes(paths: Sequence[Path], protocol: Protocol) -> None:
     known = {name for path in paths for name in read_cutouts(path).classes}
     missing = [name for name in protocol.classes if name not in known]
     if missing:
+        files = ', '.join(map(str, paths)) or 'none'
         raise CutoutError(f'protocol {protocol.name}: no cutout of class {", ".join(missing)} in '
-                          f'{[str(path) for path in paths]}')
+                          f'the files given ({files}): give --cutouts that hold them, or other '
+                          'protocols')

@@ -220,6 +220,8 @@ def _prepared(given: argparse.Namespace, processes: Processes,
     source = open_source(given.coco, given.protocol, given.cutouts, config.mask_size, config.seed,
                          str(processes.device))
     rules = rules_of(source, config.mask_size)
+    if given.layer is not None and given.layer > rules.max_layers:
+        raise ValueError(f'--layer {given.layer}: the scenes have {rules.max_layers} layers')
     given.out.mkdir(parents=True, exist_ok=True)
     data = [str(path) for path in given.coco] or [given.protocol, *map(str, given.cutouts)]
     return PaperRun(given.out, config, given.layer, data, processes), source, rules

@@ -18,8 +18,9 @@ def layer_scores(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer]
         for number in range(1, max(len(layers), *image.layers, 0) + 1):
             mask = layers[number - 1].mask if number <= len(layers) else blank
             scores.setdefault(number, LayerScore()).add(mask, image.layer(number))
-    return [{'layer': number, **scores[number].result(len(truth))} for number in sorted(scores)
-            if scores[number].images]
+    pixels = sum(image.image[..., 0].size for image in truth)
+    return [{'layer': number, **score.result(len(truth), pixels)}
+            for number, score in sorted(scores.items()) if score.images]
 
 
 def with_layer(scores: Iterable[dict[str, float | int]]) -> float:

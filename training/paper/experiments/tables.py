@@ -7,7 +7,7 @@ from typing import Any
 
 from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.evaluation.amodal_coco import samples
-from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.evaluation.report import evaluate, shown
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import mean_mask
 from training.paper.experiments import reference
@@ -183,8 +183,8 @@ def equal_time(bench: Bench) -> Report:
         result = evaluate(samples(bench.test, setting.images), segmenter.segment)
         report.add(f'{bench.ours}, {name}', {
             **layer_cells(result['layers']),
-            'pairs in order': f'{result["objects"]["ordered"]:.1f}',
-            'ECE where hidden': f'{result["hypotheses"]["ece"]:.3f}',
+            'pairs in order': shown(result['objects']['ordered'], 1),
+            'ECE where hidden': shown(result['hypotheses']['ece'], 3),
             'ms an image': f'{1000 * result["seconds_per_image"]:.0f}'})
     return report
 
