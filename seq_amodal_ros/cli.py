@@ -14,6 +14,7 @@ from pathlib import Path
 import signal
 import sys
 import threading
+from typing import Any
 
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
@@ -92,7 +93,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
-                  mask_size=used.mask_size, device=str(segmenter.device),
+                  mask_size=segmenter.mask_size, device=str(segmenter.device),
                   precision=segmenter.precision, weights=segmenter.label)
     print(table(result))
     if given.json is not None:
@@ -114,13 +115,18 @@ def _check(option: str, target: Path) -> None:
         raise ValueError(f'{option}: {error}') from error
 
 
-def _segmenter(given: argparse.Namespace) -> Segmenter:
+def settings_of(**given: Any) -> Settings:
+    """Return the settings that are given; raises ValueError, naming the option, as they do."""
     try:
-        settings = Settings(hypotheses=given.k, steps=given.steps, seed=given.seed,
-                            sampler=given.sampler, mask_size=given.mask_size)
+        return Settings(**given)
     except ValueError as error:
         name, _, rest = str(error).partition(' ')
         raise ValueError(f'{OPTIONS.get(name, name)} {rest}') from error
+
+
+def _segmenter(given: argparse.Namespace) -> Segmenter:
+    settings = settings_of(hypotheses=given.k, steps=given.steps, seed=given.seed,
+                           sampler=given.sampler, mask_size=given.mask_size)
     return Segmenter.load(given.weights, given.device, settings)
 
 
@@ -133,8 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument('--sampler', choices=SAMPLERS, default=Settings.sampler,
                         help='default %(default)s; ancestral walks all 1000 steps')
     common.add_argument('--mask-size', type=int, default=Settings.mask_size,
-                        help='side of the masks that the network works on, 32 to 512 '
-                             '(default: its own)')
+                        help='side of the masks that the network works on, 32 to 512, '
+                             'which it takes to the nearest that it can (default: its own)')
     common.add_argument('--seed', type=int, default=Settings.seed, help='of the noise')
     common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     common.add_argument('--weights', default=DEFAULT,
@@ -170,5 +176,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print('seq-amodal: interrupted', file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
     return 0

@@ -36,6 +36,11 @@ class Segmenter:
         """Return in what it computes: bfloat16 where that is sooner, else float32."""
         return 'bfloat16' if self._network.fast else 'float32'
 
+    @property
+    def mask_size(self) -> int:
+        """Return the side of the masks that the network makes of a square image."""
+        return self._network.model.working_shape(1, 1, self.settings.mask_size)[0]
+
     @classmethod
     def load(cls, weights: str | os.PathLike[str] = DEFAULT, device: str = 'auto',
              settings: Settings | None = None) -> 'Segmenter':

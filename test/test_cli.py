@@ -26,11 +26,12 @@ def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, t
 def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, capsys):
     out = tmp_path / 'out.json'
     assert main(['evaluate', '--coco', str(composed / 'annotations.json'), '--limit', '3',
-                 '--k', '2', '--steps', '1', '--device', 'cpu', '--json', str(out),
-                 '--reliability', str(tmp_path / 'reliability.png')]) == 0
+                 '--k', '2', '--steps', '1', '--mask-size', '70', '--device', 'cpu',
+                 '--json', str(out), '--reliability', str(tmp_path / 'reliability.png')]) == 0
     assert load_image(tmp_path / 'reliability.png').any()
     result = json.loads(out.read_text())
     assert (result['k'], result['steps'], result['images']) == (2, 1, 3)
+    assert result['mask_size'] == 64  # what it worked on; 70 cannot be
     assert {'layer', 'iou', 'ap', 'images'} <= set(result['layers'][0])
     assert result['seconds_per_image'] > 0
     assert 'recall' in result['objects']

@@ -69,6 +69,16 @@ def fitted(reliability: Sequence[Mapping[str, float]]) -> tuple[float, float]:
     return round(float(TEMPERATURES[best[0]]), 3), round(float(OFFSETS[best[1]]), 3)
 
 
+def at_an_end(temperature: float, offset: float) -> str:
+    """Return in words which of the two lies at an end of what was tried; nothing if none does."""
+    ends = [f'{name} {value} is the {word} that was tried'
+            for name, value, tried in (('temperature', temperature, TEMPERATURES),
+                                       ('offset', offset, OFFSETS))
+            for word, end in (('least', tried[0]), ('most', tried[-1])) if abs(value - end) < 1e-3]
+    return '; '.join([*ends, 'beyond it may be better: give more scenes, or another --bias']) \
+        if ends else ''
+
+
 def judged(checkpoint: Checkpoint, sets: Sequence[Sequence[Sample]], device: str,
            ) -> dict[str, Any]:
     """
@@ -117,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                      for number, name in enumerate(given.protocols)]
             raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
             temperature, offset = fitted(raw.pop('reliability'))
+            if (warning := at_an_end(temperature, offset)):
+                print(f'calibrate: {warning}', file=sys.stderr)
             after = judged(replace(checkpoint, temperature=temperature, offset=offset), sets,
                            given.device)
             del after['reliability']

@@ -20,6 +20,12 @@ def add_cutouts(parser: argparse.ArgumentParser,
     parser.add_argument('--cutouts', type=Path, nargs='*', default=[], metavar='NPZ', help=purpose)
 
 
+def add_backgrounds(parser: argparse.ArgumentParser) -> None:
+    """Add --backgrounds, a folder for `read_photographs`."""
+    parser.add_argument('--backgrounds', type=Path, metavar='DIR',
+                        help='photographs that some scenes lie on')
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device, a text for `choose_device`."""
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
@@ -31,10 +37,11 @@ def check_range(name: str, value: float, least: float, most: float) -> None:
         raise ValueError(f'{name} must lie in {least} to {most}, got {value}')
 
 
-def check_folder(out: Path) -> None:
-    """Make a folder, if there is none yet; raise ValueError, naming it, where that cannot be."""
+def check_folder(out: Path, option: str = '--out') -> None:
+    """Make a folder, if there is none yet; raise ValueError, naming both, if that fails."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         check_writable(out / 'new')
     except (OSError, ValueError) as error:
-        raise ValueError(f'{out}: no folder to write to ({error}); give another --out') from error
+        raise ValueError(f'{out}: no folder to write to ({error}); give another '
+                         f'{option}') from error

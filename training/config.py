@@ -1,12 +1,13 @@
 """The training's settings, read from YAML and checked by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from training.settings import read_as
+from training.engine.protocols import read_protocol
+from training.settings import made, read_changes, read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
@@ -74,5 +75,19 @@ class TrainConfig:
 
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:
-    """Read a TrainConfig; raises ValueError, naming file and key, for wrong keys or values."""
-    return read_as(TrainConfig, path)
+    """
+    Read a TrainConfig whose protocols there are; what the file does not set is as in default.yaml.
+
+    Raises ValueError, naming file and key, for wrong keys or values, and a file without any.
+    """
+    known = {field.name for field in fields(TrainConfig)}
+    changes = read_changes(path, known)
+    if not changes:
+        raise ValueError(f'{path}: sets nothing; {DEFAULT} shows what there is')
+    config = made(TrainConfig, {**read_settings(DEFAULT, known), **changes}, str(path))
+    for name in config.protocols:
+        try:
+            read_protocol(name)
+        except ValueError as error:
+            raise ValueError(f'{path}: protocols: {error}') from error
+    return config

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import DEFAULT
+from seq_amodal_ros.cli import settings_of
 from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample, samples
 from seq_amodal_ros.evaluation.metrics import iou
 from seq_amodal_ros.objects import scaled
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_device(parser)
     given = parser.parse_args(arguments)
     try:
-        segmenter = Segmenter.load(given.weights, given.device, Settings(hypotheses=given.k))
+        segmenter = Segmenter.load(given.weights, given.device, settings_of(hypotheses=given.k))
         found = gaps(segmenter, samples(given.coco))
     except (ValueError, OSError) as error:
         print(f'gap: {error}', file=sys.stderr)

@@ -19,9 +19,11 @@ from PIL import Image
 from seq_amodal_ros.evaluation.pictures import draw_by_layer
 from seq_amodal_ros.scene import LayeredScene
 import torch
-from training.commands import add_cutouts, check_folder, check_range, parser_of
+from torch import Tensor
+from training.commands import add_backgrounds, add_cutouts, check_folder, check_range, parser_of
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
+from training.engine.photographs import read_photographs
 from training.engine.protocols import Protocol, read_protocol
 from training.engine.scenes import overlaps_of, Scenes
 from training.engine.sources import sources_of
@@ -107,9 +109,9 @@ def summary(found: dict[str, NDArray]) -> str:
 
 
 def draw(protocol: Protocol, sources: tuple[Sequence[Cutouts], Sequence[float]], out: Path,
-         count: int, side: int, seed: int) -> None:
+         count: int, side: int, seed: int, photographs: Tensor | None = None) -> None:
     """Write sheet and statistics of `count` scenes of a protocol; print the statistics."""
-    scenes = Compositor(*sources, protocol, side, seed=seed).scenes(count)
+    scenes = Compositor(*sources, protocol, side, seed=seed, photographs=photographs).scenes(count)
     stem = out / protocol.name
     Image.fromarray(contact_sheet(scenes, min(count, 4 * COLUMNS))).save(f'{stem}.sheet.png')
     found = statistics(scenes)
@@ -122,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of(__doc__)
     parser.add_argument('--protocol', nargs='+', default=['mixed'], help='names or .yaml files')
     add_cutouts(parser)
+    add_backgrounds(parser)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--scenes', type=int, default=256)
     parser.add_argument('--side', type=int, default=128, help='pixels')
@@ -133,10 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         protocols = [read_protocol(name) for name in given.protocol]
         masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
         check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
+        photographs = given.backgrounds and read_photographs(given.backgrounds)
         check_folder(given.out)
         drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
         for protocol, sources in zip(protocols, drawn_of):
-            draw(protocol, sources, given.out, given.scenes, given.side, given.seed)
+            draw(protocol, sources, given.out, given.scenes, given.side, given.seed, photographs)
     except (ValueError, OSError) as error:
         print(f'preview: {error}', file=sys.stderr)
         return 2

@@ -32,16 +32,30 @@ def read_settings(path: Path, known: Set[str], way_out: str = '') -> dict[str, A
     Raises ValueError, naming the file, if it cannot be read (`way_out` says what else to give), or
     if a key is missing, unknown or there twice.
     """
+    given = _mapping(path, way_out)
+    found = set(given)
+    if found != known:
+        raise ValueError(f'{path}: missing {sorted(known - found)}, '
+                         f'unknown {sorted(found - known, key=str)}')
+    return as_tuples(given)
+
+
+def read_changes(path: Path, known: Set[str]) -> dict[str, Any]:
+    """Return some of the known settings; else as `read_settings`."""
+    given = _mapping(path)
+    if unknown := set(given) - known:
+        raise ValueError(f'{path}: unknown {sorted(unknown, key=str)}; there are {sorted(known)}')
+    return as_tuples(given)
+
+
+def _mapping(path: Path, way_out: str = '') -> dict[str, Any]:
+    """Return what a YAML file holds, nothing if that is no mapping."""
     try:
         given = yaml.load(path.read_text(), _Loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())  # YAML's own spans lines
         raise ValueError(f'{path}: cannot be read ({reason}){way_out}') from error
-    found = set(given) if isinstance(given, dict) else set()
-    if found != known:
-        raise ValueError(f'{path}: missing {sorted(known - found)}, '
-                         f'unknown {sorted(found - known, key=str)}')
-    return as_tuples(given)
+    return given if isinstance(given, dict) else {}
 
 
 def as_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:

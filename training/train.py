@@ -28,7 +28,7 @@ import torch
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_backgrounds, add_cutouts, add_device, check_folder, parser_of
 from training.config import DEFAULT, read_config, TrainConfig
 from training.feed import Feed
 from training.locks import locked
@@ -186,6 +186,12 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
         bar.close()
 
 
+def left(run: Run) -> str:
+    """Return in words what is left to do."""
+    return (f'stopped at step {run.step} of {run.config.steps}; the same command goes on from '
+            'there')
+
+
 def data_of(given: argparse.Namespace) -> list[str]:
     """Return the names of what scenes are made of."""
     photographs = [] if given.backgrounds is None else [given.backgrounds]
@@ -198,11 +204,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_cutouts(parser)
     parser.add_argument('--recorded', type=Path, nargs='*', default=[], metavar='JSON',
                         help='annotations.json of rendered piles to train on beside')
-    parser.add_argument('--backgrounds', type=Path, metavar='DIR',
-                        help='photographs that some scenes lie on')
+    add_backgrounds(parser)
     parser.add_argument('--run', type=Path, required=True,
                         help='folder of the run, made or resumed')
-    parser.add_argument('--config', type=Path, default=DEFAULT)
+    parser.add_argument('--config', type=Path, default=DEFAULT,
+                        help='YAML file of settings; what it does not set is as in default.yaml')
     parser.add_argument('--start', help='weights that a new run goes on from; default: ImageNet '
                                         'for the encoder, chance for the rest')
     parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
@@ -214,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config, device = read_config(given.config), str(choose_device(given.device))
         feed = Feed(config, given.cutouts, given.recorded, device, given.backgrounds)
         start = load_checkpoint(given.start) if given.start else None
-        given.run.mkdir(parents=True, exist_ok=True)
+        check_folder(given.run, '--run')
         run = Run(given.run, config, device, data_of(given), start)
         feed.seek(run.step)
     except (ValueError, OSError) as error:
@@ -222,14 +228,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         log.info('stopped before a step was taken; %s is as it was', given.run)
-        return 0
+        return 128 + signal.SIGINT
     facts = {'config': asdict(config), 'sources': feed.held, 'device': device}
     if start is not None:
         facts['start'] = {'weights': start.label, 'training': start.training}
     try:
         train(run, feed, given.minutes, facts)
+        if run.step < config.steps:
+            log.info('--minutes are over: %s', left(run))
     except KeyboardInterrupt:
-        log.info('stopped at step %d; the same command goes on from there', run.step)
+        log.info('%s', left(run))
+        return 128 + signal.SIGINT
     except TrainingError as error:
         log.error('%s: %s; what was learnt before is kept', run.folder, error)
         return 1

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import Mask
 
+PART = 1 << 16  # pixels that are compared at a time
+
 
 def iou(predicted: Mask, true: Mask) -> float:
     """Return intersection over union, 0 to 1; two empty masks agree: 1."""
@@ -86,10 +88,9 @@ def match(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> list[tuple[i
     """
     if not len(predicted) or not len(true):
         return []
-    a = predicted.reshape(len(predicted), -1).astype(np.float32)
-    b = true.reshape(len(true), -1).astype(np.float32)
-    both = a @ b.T
-    scores = both / np.maximum(a.sum(1)[:, None] + b.sum(1)[None] - both, 1)
+    both = _shared(predicted, true)
+    areas = (np.count_nonzero(masks, axis=(1, 2)) for masks in (predicted, true))
+    scores = both / np.maximum(np.add.outer(*areas) - both, 1)
     pairs: list[tuple[int, int, float]] = []
     for flat in np.argsort(-scores, axis=None, kind='stable'):
         i, j = np.unravel_index(flat, scores.shape)
@@ -98,6 +99,16 @@ def match(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> list[tuple[i
         if all(i != p and j != t for p, t, _ in pairs):
             pairs.append((int(i), int(j), float(scores[i, j])))
     return pairs
+
+
+def _shared(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many pixels each mask of a shares with each of b, [len(a), len(b)]."""
+    both = np.zeros((len(a), len(b)))
+    flat_a, flat_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    for start in range(0, flat_a.shape[1], PART):  # numbers take four times a mask's memory
+        part = slice(start, start + PART)
+        both += flat_a[:, part].astype(np.float32) @ flat_b[:, part].T.astype(np.float32)
+    return both
 
 
 @dataclass

@@ -47,6 +47,13 @@ def test_matching_takes_the_best_pairs_once():
     assert match(predicted, true) == [(0, 0, 1.0)]  # what overlaps 1 is taken already
 
 
+def test_masks_of_any_size_are_compared_whole():
+    masks = np.zeros((3, 300, 400), bool)
+    masks[0, :200], masks[1, 100:], masks[2, 299, 399] = True, True, True
+    assert match(masks, masks) == [(0, 0, 1.0), (1, 1, 1.0), (2, 2, 1.0)]
+    assert match(masks[:1], masks[1:2]) == [(0, 0, pytest.approx(1 / 3))]
+
+
 def test_objects_count_whatever_their_layer():
     score = ObjectScore()
     score.add(np.array([rows(0), rows(2)]), np.array([1, 1]),

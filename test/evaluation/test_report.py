@@ -47,8 +47,8 @@ def test_one_that_sees_nothing_scores_0(composed):
 def test_the_table_shows_every_layer(composed):
     data = list(samples(composed / 'annotations.json'))
     result = evaluate(data, lambda image: LayeredScene(*image.shape[:2], ()))
-    lines = table({**result, 'sampler': 'ddim', 'steps': 2, 'k': 3, 'device': 'cpu',
-                   'precision': 'float32', 'weights': 'w'}).splitlines()
+    lines = table({**result, 'sampler': 'ddim', 'steps': 2, 'k': 3, 'mask_size': 64,
+                   'device': 'cpu', 'precision': 'float32', 'weights': 'w'}).splitlines()
     assert len(lines) == 1 + len(result['layers']) + 3
 
 

@@ -7,7 +7,7 @@ import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
-from training.calibrate import fitted, main
+from training.calibrate import at_an_end, fitted, main
 from training.engine.protocols import FOLDER
 
 
@@ -24,6 +24,12 @@ def test_bins_with_more_pixels_weigh_more():
     bins = [{'said': 0.2, 'true': 0.2, 'pixels': 1}, {'said': 0.5, 'true': 0.7, 'pixels': 99},
             {'said': 0.8, 'true': 0.8, 'pixels': 1}]
     assert fitted(bins)[1] == pytest.approx(np.log(0.7 / 0.3), abs=0.05)
+
+
+def test_an_end_of_what_was_tried_is_said():
+    never = [{'said': 0.9, 'true': 0.0, 'pixels': 1}, {'said': 0.6, 'true': 0.0, 'pixels': 1}]
+    assert 'offset -1.5 is the least that was tried' in at_an_end(*fitted(never))
+    assert at_an_end(1.0, 0.3) == ''
 
 
 def test_what_was_fitted_is_stored_with_the_weights_and_errs_less(tmp_path, capsys):

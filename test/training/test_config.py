@@ -11,10 +11,22 @@ def test_the_default_is_complete():
     assert config.held_classes and config.held_varieties
 
 
+def test_a_file_that_sets_a_part_leaves_the_rest_as_in_the_default(tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text('steps: 7\n')
+    assert read_config(path) == replace(read_config(), steps=7)
+
+
+def test_the_large_one_trains_longer_on_finer_pictures():
+    large, default = read_config(DEFAULT.with_name('large.yaml')), read_config()
+    assert large.steps * large.scenes_per_step > 10 * default.steps * default.scenes_per_step
+    assert large.mask_size > default.mask_size
+
+
 @pytest.mark.parametrize('change, reason', [
-    (lambda text: text.replace('steps:', 'stepz:'), r"missing \['steps'\], unknown \['stepz'\]"),
+    (lambda text: text.replace('steps:', 'stepz:'), r"unknown \['stepz'\]; there are .*'steps'"),
     (lambda text: text + '\n: [', 'cannot be read'),
-    (lambda text: '', 'missing'),
+    (lambda text: '', r'sets nothing; .*default\.yaml'),
     (lambda text: text.replace('from_noise: 0.75', 'from_noise: 75'),
      'from_noise must lie in 0 to 1, got 75'),
     (lambda text: text.replace('zoom: [0.6, 1.6]', 'zoom: 2'),
@@ -23,6 +35,8 @@ def test_the_default_is_complete():
      "learning_rate must be a finite number, got '45"),
     (lambda text: text.replace('steps: 1500', 'steps: 0'),
      'steps and scenes_per_step count from 1'),
+    (lambda text: text.replace('{mixed: 4', '{mixt: 4'),
+     r'protocols: \S*mixt\.yaml: cannot be read .*take one of bin, .*mixed'),
 ])
 def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
     path = tmp_path / 'mine.yaml'

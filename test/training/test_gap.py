@@ -41,3 +41,8 @@ def test_the_table_has_a_row_a_layer(composed, capsys):
 def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     assert main([str(tmp_path / 'none.json')]) == 2
     assert 'none.json' in capsys.readouterr().err
+
+
+def test_a_wrong_number_of_hypotheses_is_named(composed, capsys):
+    assert main([str(composed / 'annotations.json'), '--k', '0', '--device', 'cpu']) == 2
+    assert '--k must lie in 1 to 64, got 0' in capsys.readouterr().err

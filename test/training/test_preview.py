@@ -1,8 +1,10 @@
 """A preview shows scenes and counts what is in them."""
 
 import numpy as np
+from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 import torch
+from training.engine.protocols import FOLDER
 from training.engine.scenes import clear_layers, Scenes
 from training.preview import main, PANEL, statistics
 
@@ -32,3 +34,17 @@ def test_an_unknown_protocol_is_said(tmp_path, capsys):
     assert main(['--protocol', 'nothing', '--out', str(tmp_path)]) == 2
     known = 'bin, close, flat, fruit, mixed, room, stacks, tools'
     assert f'take one of {known}' in capsys.readouterr().err
+
+
+def test_scenes_lie_on_photographs_where_some_are_given(edited, tmp_path, capsys):
+    photographs = tmp_path / 'photographs'
+    photographs.mkdir()
+    Image.new('RGB', (400, 400), (0, 255, 0)).save(photographs / 'green.png')
+    protocol = edited(FOLDER / 'tools.yaml', tmp_path / 'green.yaml',
+                      backgrounds={'photograph': 1}, objects=[1, 1], procedural=20)
+    command = ['--protocol', str(protocol), '--out', str(tmp_path), '--scenes', '2', '--side', '64']
+    assert main(command) == 2
+    assert '--backgrounds' in capsys.readouterr().err
+    assert main([*command, '--backgrounds', str(photographs)]) == 0
+    corner = load_image(tmp_path / 'green.sheet.png')[:8, :8].mean(axis=(0, 1))
+    assert corner.argmax() == 1 and corner[1] > 2 * corner[[0, 2]].max()

@@ -20,11 +20,13 @@ def test_a_run_exports_weights_that_load(config, tmp_path):
     assert list(folder.glob('events.*'))
 
 
-def test_a_stopped_run_resumes(config, tmp_path):
+def test_a_stopped_run_resumes(config, tmp_path, caplog):
+    caplog.set_level('INFO')
     folder = tmp_path / 'run'
     command = ['--run', str(folder), '--config', str(config), '--device', 'cpu']
     assert train.main([*command, '--minutes', '0']) == 0
     assert state(folder)['step'] == 0
+    assert '--minutes are over: stopped at step 0 of 3; the same command goes on' in caplog.text
     assert train.main(command) == 0
     assert state(folder)['step'] == 3
     before = state(folder)['average']
@@ -137,6 +139,31 @@ def test_an_interrupt_while_objects_are_drawn_leaves_no_traceback(config, tmp_pa
 
     monkeypatch.setattr('training.engine.sources.procedural_cutouts', interrupted)
     caplog.set_level('INFO')
-    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 0
+    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 130
     assert 'stopped before a step was taken' in caplog.text
     assert not (tmp_path / 'run').exists()
+
+
+def test_an_interrupt_keeps_what_was_learnt_and_is_no_success(config, tmp_path, monkeypatch,
+                                                              caplog):
+    layer_losses, steps = train.layer_losses, []
+
+    def interrupted(*given):
+        steps.append(None)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return layer_losses(*given)
+
+    monkeypatch.setattr(train, 'layer_losses', interrupted)
+    caplog.set_level('INFO')
+    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    assert train.main(command) == 130
+    assert 'stopped at step 2 of 3' in caplog.text
+    assert state(tmp_path / 'run')['step'] == 2
+
+
+def test_a_file_in_place_of_the_folder_is_named_and_kept(config, tmp_path, caplog):
+    (tmp_path / 'run').write_text('mine')
+    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 2
+    assert 'give another --run' in caplog.text
+    assert (tmp_path / 'run').read_text() == 'mine'

@@ -56,7 +56,7 @@ def backgrounds(side: int, random: SceneRandom,
     if unknown := sorted(set(weights) - set(drawers)):
         raise ValueError(f'no such kind of background: {", ".join(unknown)}; there are '
                          f'{", ".join(drawers)}, and photograph where some are given '
-                         '(training.train --backgrounds)')
+                         '(--backgrounds)')
     if not sum(weights.values()) > 0 or min(weights.values()) < 0:
         raise ValueError(f'weights must be 0 or above, and one above 0, got {weights}')
     shares = torch.tensor([float(w) for w in weights.values()], device=random.device)

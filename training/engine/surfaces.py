@@ -64,8 +64,8 @@ def camouflaged(draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
     if not protocol.camouflage:
         return canvas
     scene = points.pixel // canvas[0, 0].numel()
-    sums = rgba.new_zeros(len(canvas), 4).index_add_(0, scene, rgba.T)
-    colour = (sums[:, :3] / sums[:, 3:].clamp(min=1e-3))[..., None, None]
+    sums = torch.stack([torch.bincount(scene, plane.double(), len(canvas)) for plane in rgba], 1)
+    colour = (sums[:, :3] / sums[:, 3:].clamp(min=1e-3)).float()[..., None, None]
     grey = canvas.mean(dim=1, keepdim=True)
     shade = grey / grey.mean(dim=(2, 3), keepdim=True).clamp(min=0.05)
     share = draw.uniform((1, 1, 1), 0.6, 1.0)

@@ -31,7 +31,7 @@ import torch
 from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_cutouts, add_device, check_folder, parser_of
 from training.locks import locked
 from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_for, SceneSource
 from training.paper.config import PaperConfig, read_preset
@@ -222,7 +222,7 @@ def _prepared(given: argparse.Namespace, processes: Processes,
     rules = rules_of(source, config.mask_size)
     if given.layer is not None and given.layer > rules.max_layers:
         raise ValueError(f'--layer {given.layer}: the scenes have {rules.max_layers} layers')
-    given.out.mkdir(parents=True, exist_ok=True)
+    check_folder(given.out)
     data = [str(path) for path in given.coco] or [given.protocol, *map(str, given.cutouts)]
     return PaperRun(given.out, config, given.layer, data, processes), source, rules
 
@@ -248,12 +248,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                  'device': str(processes.device), 'processes': processes.count}
         try:
             train(run, source, given.minutes, facts)
+            if run.step < run.config.steps:
+                log.info('--minutes are over: stopped at step %d of %d; the same command goes on '
+                         'from there', run.step, run.config.steps)
         except TrainingError as error:
             log.error('%s', error)
             return 1
         except KeyboardInterrupt:
             log.info('stopped at step %d; the same command goes on from the last saved state',
                      run.step)
+            return 128 + signal.SIGINT
         finally:
             run.close()
     return 0
