@@ -80,7 +80,8 @@ def table(result: dict[str, Any]) -> str:
         f'rank correlation of score and IOU {shown(h["rank"], 2)}',
         f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
         f'{result["sampler"]} of {result["steps"]} steps, K = {result["k"]}, masks of '
-        f'{result["mask_size"]}, {result["device"]} in {result["precision"]}, weights {result["weights"]}']
+        f'{result["mask_size"]}, {result["device"]} in {result["precision"]}, '
+        f'weights {result["weights"]}']
     return '\n'.join(lines)
 
 
