@@ -24,4 +24,4 @@ lint:
 	scripts/env python scripts/lint.py
 
 clean:
-	rm -rf .env .ws out
+	rm -rf .env .ws out/demo

@@ -28,7 +28,8 @@ from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.segmenter import Segmenter, Settings
 
 PREDICTED = 'predicted by seq-amodal'
-OPTIONS = {'hypotheses': '--k', 'steps': '--steps', 'seed': '--seed', 'mask_size': '--mask-size'}
+OPTIONS = {'hypotheses': '--k', 'steps': '--steps', 'max_layers': '--max-layers',
+           'min_area': '--min-area', 'seed': '--seed', 'mask_size': '--mask-size'}
 
 
 def predict(given: argparse.Namespace) -> None:
@@ -93,6 +94,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
+                  max_layers=used.max_layers, min_area=used.min_area,
                   mask_size=segmenter.mask_size, device=str(segmenter.device),
                   precision=segmenter.precision, weights=segmenter.label)
     print(table(result))
@@ -126,7 +128,8 @@ def settings_of(**given: Any) -> Settings:
 
 def _segmenter(given: argparse.Namespace) -> Segmenter:
     settings = settings_of(hypotheses=given.k, steps=given.steps, seed=given.seed,
-                           sampler=given.sampler, mask_size=given.mask_size)
+                           sampler=given.sampler, mask_size=given.mask_size,
+                           max_layers=given.max_layers, min_area=given.min_area)
     return Segmenter.load(given.weights, given.device, settings)
 
 
@@ -138,6 +141,11 @@ def _parser() -> argparse.ArgumentParser:
                         help='denoising steps, 1 to 1000 (default %(default)s)')
     common.add_argument('--sampler', choices=SAMPLERS, default=Settings.sampler,
                         help='default %(default)s; ancestral walks all 1000 steps')
+    common.add_argument('--max-layers', type=int, default=Settings.max_layers,
+                        help='N_max: end after so many layers (default %(default)s)')
+    common.add_argument('--min-area', type=int, default=Settings.min_area,
+                        help='Area_min: smallest layer and smallest visible part of an object, '
+                             'pixels of a 64 x 64 image (default %(default)s)')
     common.add_argument('--mask-size', type=int, default=Settings.mask_size,
                         help='side of the masks that the network works on, 32 to 512, '
                              'which it takes to the nearest that it can (default: its own)')

@@ -61,6 +61,8 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
 def _parts(number: int, layer: Layer, height: int, width: int, least: float) -> Iterator[_Found]:
     """Yield the connected parts of at least so many pixels, each with its share of hypotheses."""
     masks = [scaled(h, height, width) for h in (layer.chosen, *layer.hypotheses)]
+    if not masks[0].any():  # a picture of few pixels lost it
+        return
     box = bounding_box(np.logical_or.reduce(masks)).slices  # nothing beyond is looked at
     chosen, *hypotheses = (np.ascontiguousarray(mask[box]) for mask in masks)
     seams = None if layer.seams is None else \

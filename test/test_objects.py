@@ -84,6 +84,13 @@ def test_an_image_in_which_nothing_is_found_is_an_empty_scene():
     assert found().objects == ()
 
 
+def test_what_a_picture_of_few_pixels_loses_is_not_there():
+    chosen = np.zeros((112, 112), np.float32)
+    chosen[4:10, 4:10] = 1
+    for seams in (None, np.zeros_like(chosen)):
+        assert found(Layer(chosen, chosen[None], seams), size=16).objects == ()
+
+
 def test_fragments_go():
     chosen = squares((0, 0))
     chosen[20:23, 20:23] = 1

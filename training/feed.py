@@ -30,6 +30,8 @@ class Feed:
         share = round(config.scenes_per_step * config.recorded_share) if recorded else 0
         self.served: list[tuple[Compositor | RecordedScenes, int]] = []
         for name, count in shared_out(config.protocols, config.scenes_per_step - share).items():
+            if not count:
+                continue
             protocol = read_protocol(name)
             sources, weights = sources_of(cutouts, protocol, config.held_classes,
                                           config.held_varieties, seed=config.seed)
@@ -37,7 +39,7 @@ class Feed:
                 self.held[source.name] = max(len(source), self.held.get(source.name, 0))
             self.served.append((Compositor(sources, weights, protocol, side, device, seed,
                                            photographs=pictures, zoom=config.zoom), count))
-        if recorded:
+        if share:
             piles = RecordedScenes(recorded, side, device, seed)
             self.held['recorded'] = len(piles)
             self.served.append((piles, share))
@@ -49,7 +51,7 @@ class Feed:
 
     def scenes(self) -> Scenes:
         """Return the scenes of the next step."""
-        return joined([source.scenes(count) for source, count in self.served if count])
+        return joined([source.scenes(count) for source, count in self.served])
 
 
 def shared_out(weights: Mapping[str, float], total: int) -> dict[str, int]:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 import copy
 from pathlib import Path
+import pickle
 from typing import Any
 
 import torch
 from torch import nn, Tensor
+
+MAX_REASON = 200  # characters of what torch says
 
 
 class TrainingError(RuntimeError):
@@ -70,10 +73,19 @@ def check_same(folder: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """Return the state that was saved at `path`, on the CPU; None where none was."""
+    """
+    Return the state that was saved at `path`, on the CPU; None where none was.
+
+    Raises ValueError, naming the file, for one that no run saved.
+    """
     if not path.is_file():
         return None
-    return torch.load(path, map_location='cpu', weights_only=True)
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = ' '.join(str(error).split())[:MAX_REASON]
+        raise ValueError(f'{path}: cannot be read ({reason}); begin anew in another folder, from '
+                         'the weights beside it (--start)') from error
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:

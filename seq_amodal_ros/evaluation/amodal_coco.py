@@ -132,6 +132,15 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
                      _layers(path, annotations))
 
 
+def load_picture(sample: Sample) -> NDArray[np.uint8]:
+    """Return a sample's picture as `load_image`; raises DatasetError if its masks' size differs."""
+    picture, (height, width) = load_image(sample.path), sample.masks.shape[1:]
+    if picture.shape[:2] != (height, width):
+        raise DatasetError(f'{sample.path}: picture is {picture.shape[1]}x{picture.shape[0]}, its '
+                           f'masks are {width}x{height}')
+    return picture
+
+
 def read_occluders(path: Path, ids: Sequence[int], occluded_by: Sequence[Any], key: str,
                    ) -> NDArray[np.bool_]:
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample
+from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_picture, Sample
 from seq_amodal_ros.evaluation.metrics import LayerScore, ObjectScore
 from seq_amodal_ros.evaluation.uncertainty import HypothesisScore
 from seq_amodal_ros.scene import LayeredScene
@@ -26,10 +26,7 @@ def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
     objects, hypotheses = ObjectScore(), HypothesisScore()
     images, pixels, seconds = 0, 0, 0.0
     for sample in tqdm(samples, desc='evaluating', unit='image', disable=None):
-        image = load_image(sample.path)
-        if image.shape[:2] != sample.masks.shape[1:]:
-            raise DatasetError(f'{sample.path}: picture is {image.shape[1]}x{image.shape[0]}, its '
-                               f'masks are {sample.masks.shape[2]}x{sample.masks.shape[1]}')
+        image = load_picture(sample)
         began = time.perf_counter()
         scene = segment(image)
         seconds += time.perf_counter() - began

@@ -80,6 +80,8 @@ class PerceptionNode(LifecycleNode):
                 lambda image, scene, header: encode_image(draw_layers(image, scene), header),
         }
         self.add_on_set_parameters_callback(self._on_parameters)
+        # Two in namespaces of their own would have one name on /diagnostics.
+        self.declare_parameter('diagnostic_updater.use_fqn', self.get_namespace() != '/')
         self._diagnostics = Updater(self)
         self._diagnostics.setHardwareID('none')
         self._diagnostics.add('perception', self._diagnose)

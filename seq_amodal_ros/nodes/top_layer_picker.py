@@ -1,8 +1,8 @@
 """
 The top-layer picker: a grasp planner's side of the topic, as small as it can be.
 
-Subscribes  image (sensor_msgs/Image) and masks (seq_amodal_ros/LayeredAmodalMasks), matched by
-            their stamp
+Subscribes  masks (seq_amodal_ros/LayeredAmodalMasks) and, if it is to draw, image
+            (sensor_msgs/Image), matched by their stamp
 Prints the pick order of each scene; draws it if given a folder; ends after `scenes` if asked to.
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from message_filters import Subscriber, TimeSynchronizer
+import numpy as np
+from numpy.typing import NDArray
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.node import Node
@@ -24,11 +26,14 @@ from seq_amodal_ros.planning import must_move_first, pick_order
 from seq_amodal_ros.scene import LayeredScene
 
 
+KEPT = 90  # images that wait for their masks: 3 s of 30 a second
+
+
 class TopLayerPicker(Node):
     """Says what to pick first, and what must move before the rest."""
 
     def __init__(self, **options: Any) -> None:
-        """Subscribe to images and masks."""
+        """Subscribe to masks, and to images if they are to be drawn."""
         super().__init__('top_layer_picker', **options)
         self.declare_parameter('pictures', '', ParameterDescriptor(
             description='folder to draw each scene into; empty: none', read_only=True))
@@ -37,28 +42,37 @@ class TopLayerPicker(Node):
         self._folder = self.get_parameter('pictures').value
         self._wanted = self.get_parameter('scenes').value
         self._seen = 0
-        self._matched = TimeSynchronizer([
-            Subscriber(self, Image, 'image', qos_profile=qos_profile_sensor_data),
-            Subscriber(self, message_class(), 'masks', qos_profile=QoSProfile(depth=10))], 30)
-        self._matched.registerCallback(self._plan)
+        masks = Subscriber(self, message_class(), 'masks', qos_profile=QoSProfile(depth=10))
+        if not self._folder:
+            masks.registerCallback(self._plan)
+            return
+        image = Subscriber(self, Image, 'image', qos_profile=qos_profile_sensor_data)
+        self._matched = TimeSynchronizer([image, masks], KEPT)
+        self._matched.registerCallback(lambda image, masks: self._plan(masks, image))
 
     @property
     def done(self) -> bool:
         """Whether as many scenes were seen as were wanted."""
         return 0 < self._wanted <= self._seen
 
-    def _plan(self, image: Image, masks: Any) -> None:
-        scene = message_to_scene(masks)
+    def _plan(self, masks: Any, image: Image | None = None) -> None:
         number = self._seen + 1
-        self.get_logger().info(f'scene {number}: ' + sentence(scene))
-        if self._folder:
-            path = Path(self._folder).expanduser() / f'scene_{number:03d}.png'
-            sheet = overview(decode_image(image), scene)
-            try:
-                write_atomic(path, png(sheet))
-            except OSError as error:
-                self.get_logger().error(f'pictures: cannot write {path}: {error}')
+        try:
+            scene = message_to_scene(masks)
+            self.get_logger().info(f'scene {number}: ' + sentence(scene))
+            if image is not None:
+                self._draw(decode_image(image), scene, number)
+        except ValueError as error:  # a message that cannot be; the next may be as it should
+            self.get_logger().error(f'scene passed over: {error}')
+            return
         self._seen = number
+
+    def _draw(self, image: NDArray[np.uint8], scene: LayeredScene, number: int) -> None:
+        path = Path(self._folder).expanduser() / f'scene_{number:03d}.png'
+        try:
+            write_atomic(path, png(overview(image, scene)))
+        except OSError as error:
+            self.get_logger().error(f'pictures: cannot write {path}: {error}')
 
 
 def sentence(scene: LayeredScene) -> str:

@@ -39,6 +39,19 @@ def test_a_folder_that_cannot_be_written_is_said_and_scenes_still_count(graph, p
                                   for log in peer.heard['/rosout']))
 
 
+def test_masks_that_cannot_be_are_said_and_the_next_are_planned(graph, peer, wait_until):
+    peer.listen_to_log()
+    picker = graph(TopLayerPicker(parameter_overrides=[Parameter('scenes', value=1)]))
+    wrong = scene_to_message(SCENE, Header(), 'm')
+    wrong.objects[0].mask.data = wrong.objects[0].mask.data[:3]
+    peer.say('masks', wrong)
+    assert wait_until(lambda: any('scene passed over: ' in log.msg
+                                  for log in peer.heard['/rosout']))
+    assert not picker.done
+    peer.say('masks', scene_to_message(SCENE, Header(), 'm'))  # no image is waited for
+    assert wait_until(lambda: picker.done)
+
+
 def test_the_sentence_says_what_to_pick_and_what_must_move_first():
     assert sentence(SCENE) == ('2 objects on 2 layers; pick 1 (layer 1, 100% visible), '
                                'then 2 (layer 2, 90% visible, after 1)')

@@ -20,3 +20,11 @@ def test_a_feed_resumes_with_the_same_scenes(config, composed):
     again, expected = second.scenes(), first.scenes()
     assert torch.equal(again.image, expected.image)
     assert torch.equal(again.masks, expected.masks)
+
+
+def test_what_gets_no_scene_needs_no_cutouts(config, edited, tmp_path, composed):
+    recorded = [composed / 'annotations.json']
+    alone = edited(config, tmp_path / 'alone.yaml', protocols={'fruit': 1}, recorded_share=1.0)
+    assert len(Feed(read_config(alone), [], recorded, 'cpu').scenes().image) == 2
+    none = edited(config, tmp_path / 'none.yaml', recorded_share=0.0)
+    assert 'recorded' not in Feed(read_config(none), [], recorded, 'cpu').held

@@ -68,3 +68,10 @@ def test_a_gradient_that_is_not_finite_changes_nothing():
         one.learn(one.model.weight.sum() * float('nan'))
     assert one.step == 0
     assert one.model.weight.item() == one.average.weight.item() == 3
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04 torn', b'\x80\x02]q\x00.'])
+def test_a_damaged_state_is_named(tmp_path, content):
+    (tmp_path / 'state.pt').write_bytes(content)
+    with pytest.raises(ValueError, match=r'state\.pt: cannot be read .*another folder'):
+        read_state(tmp_path / 'state.pt')

@@ -167,3 +167,10 @@ def test_a_file_in_place_of_the_folder_is_named_and_kept(config, tmp_path, caplo
     assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 2
     assert 'give another --run' in caplog.text
     assert (tmp_path / 'run').read_text() == 'mine'
+
+
+def test_a_start_of_another_kind_is_named(config, edited, tmp_path, caplog):
+    other = edited(config, tmp_path / 'flow.yaml', schedule='flow')
+    assert train.main(['--config', str(other), '--run', str(tmp_path / 'run'), '--device', 'cpu',
+                       '--start', 'default']) == 2
+    assert '--start default@' in caplog.text and "'cosine'" in caplog.text

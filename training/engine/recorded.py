@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import load_image, Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import load_picture, Sample, samples
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -44,7 +44,7 @@ class RecordedScenes:
                 if len(sample.layers) > MOST:
                     raise ValueError(f'{sample.path}: {len(sample.layers)} objects; at most '
                                      f'{MOST} can be trained on')
-                pictures.append(cv2.resize(load_image(sample.path), (side, side),
+                pictures.append(cv2.resize(load_picture(sample), (side, side),
                                            interpolation=cv2.INTER_AREA))
                 bits.append(_packed(sample, side))
                 layers.append(np.pad(np.sort(sample.layers), (0, MOST - len(sample.layers))))

@@ -59,7 +59,7 @@ def mesh_objects(split: str) -> list[MeshObject]:
     missing = [item.urdf for item in objects if not item.urdf.is_file()]
     if missing:
         raise MeshError(f'{missing[0]}: no such file, of {len(missing)} that pybullet should '
-                        'bring: pip install --force-reinstall pybullet==3.2.7')
+                        'bring: scripts/env pip install --force-reinstall pybullet==3.2.7')
     return sorted((item for item in objects if item.split == split), key=lambda o: o.digest)
 
 
@@ -68,7 +68,7 @@ def import_pybullet() -> ModuleType:
     try:
         import pybullet
     except ImportError as error:
-        raise MeshError(f'pybullet is missing ({error}): pip install pybullet==3.2.7; there are '
-                        'wheels for CPython 3.10 and 3.11 on Linux x86-64, elsewhere pip compiles '
+        raise MeshError(f'pybullet is missing ({error}): scripts/env pip install pybullet==3.2.7; there '
+                        'are wheels for CPython 3.10 and 3.11 on Linux x86-64, elsewhere pip compiles '
                         'it for many minutes') from error
     return pybullet

@@ -52,6 +52,15 @@ def test_a_set_that_is_not_there_is_named(tmp_path):
         RecordedScenes([tmp_path / 'none.json'])
 
 
+def test_a_picture_of_another_size_than_its_masks_is_named(tmp_path):
+    mask = np.zeros((64, 64), bool)
+    mask[4:20, 8:40] = True
+    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(tmp_path / 'half.png')
+    write_amodal_coco(tmp_path / 'annotations.json', {'half.png': layered_scene(mask[None])})
+    with pytest.raises(DatasetError, match=r'half\.png: picture is 64x32, its masks are 64x64'):
+        RecordedScenes([tmp_path / 'annotations.json'])
+
+
 def test_scenes_without_objects_are_left_out(tmp_path):
     mask = np.zeros((64, 64), bool)
     mask[4:20, 8:40] = True

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+import signal
 
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
@@ -92,6 +93,8 @@ def trained_as_long(folder: Path, setting: Setting, data: TrainingData, seconds:
 
 
 def _finished(out: Path, status: int, steps: int) -> Checkpoint:
+    if status == 128 + signal.SIGINT:
+        raise ValueError(f'{out}: stopped; the same command goes on from there')
     if status:
         raise ValueError(f'{out}: training failed')
     checkpoint = load_checkpoint(out / 'weights.safetensors')

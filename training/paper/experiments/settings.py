@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq_amodal_ros.segmenter import Settings
 from training.settings import read_named
 
 FOLDER = Path(__file__).parent
+COUNTS = ('steps', 'layer_steps', 'layers', 'images', 'ensemble_images', 'default_steps', 'batch')
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class Setting:
     noise_levels: Sequence[float]
     default_steps: int
     batch: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the setting, for what no experiment can do."""
+        for name in COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name} counts from 1, got {getattr(self, name)}')
+        for k in (self.hypotheses, *self.ensembles):
+            Settings(hypotheses=k, steps=self.sampling_steps, sampler=self.sampler)
+        if any(not 0 <= level <= 1 for level in self.noise_levels):
+            raise ValueError(f'noise_levels must lie in 0 to 1, got {list(self.noise_levels)}')
 
 
 def read_setting(name: str) -> Setting:
