@@ -23,6 +23,7 @@ from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
 from seq_amodal_ros.inference import Frames
 from seq_amodal_ros.objects import scene_from_layers
+from seq_amodal_ros.replay import uncaptured
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Layer
 import torch
@@ -131,9 +132,8 @@ def report(checkpoint: Checkpoint, machine: Machine, side: int) -> str:
     layers = 1e3 * float(np.median(seconds(walk.layers, device, rounds)))
     cameras = 1e3 * float(np.median(seconds(lambda: walk.layers(CAMERAS), device,
                                             max(3, rounds // 8))))
-    for graph in walk.network.graphs:  # whose kernels nobody could count
-        graph.captures = False
-    with FlopCounterMode(display=False) as macs, WeightBytes(walk.network.model) as read:
+    with uncaptured(walk.network.graphs), FlopCounterMode(display=False) as macs, \
+            WeightBytes(walk.network.model) as read:
         walk.layers()
     gmac = macs.get_total_flops() / 2e9
     floor = 1e3 * max(gmac * 1e9 / machine.macs, read.total / machine.bandwidth)

@@ -6,7 +6,8 @@ once for each set of shapes and replayed they are one launch (CUDA graphs).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 import threading
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Replayed:
 
     The function is given `way`, which says how it works, and tensors of one device; it must ask
     nothing of the host, neither a value nor a size that depends on values.
-    `captures` may be switched off, as for counting what the function does.
+    Where it `captures` is switched off by `uncaptured`.
     """
 
     def __init__(self, function: Function, device: torch.device) -> None:
@@ -70,3 +71,16 @@ class Replayed:
         with _CAPTURING, torch.cuda.graph(graph, stream=beside, capture_error_mode='thread_local'):
             outputs = self._function(way, *inputs)
         return _Captured(graph, inputs, outputs)
+
+
+@contextmanager
+def uncaptured(calls: Iterable[Replayed]) -> Iterator[None]:
+    """Let calls run what they call, for as long: work in a captured graph cannot be counted."""
+    before = [(call, call.captures) for call in calls]
+    try:
+        for call, _ in before:
+            call.captures = False
+        yield
+    finally:
+        for call, captures in before:
+            call.captures = captures

@@ -193,7 +193,7 @@ class AmodalObject:
 
 @dataclass(frozen=True, eq=False)
 class LayeredScene:
-    """All objects of one image, in pick order: by layer, then as given."""
+    """All objects of one image, in any order; `planning.pick_order` says which to pick first."""
 
     height: int
     width: int

@@ -14,6 +14,7 @@ from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 from seq_amodal_ros.inference import Frames, Network, Settings
 from seq_amodal_ros.objects import scene_from_layers
+from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer, segment_together, StopRules
 
@@ -35,6 +36,11 @@ class Segmenter:
     def precision(self) -> str:
         """Return in what it computes: bfloat16 where that is sooner, else float32."""
         return 'bfloat16' if self._network.fast else 'float32'
+
+    @property
+    def calls(self) -> tuple[Replayed, ...]:
+        """Return its calls of the network, for `uncaptured`."""
+        return self._network.graphs
 
     @property
     def mask_size(self) -> int:

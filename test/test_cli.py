@@ -78,6 +78,7 @@ def test_ctrl_c_leaves_no_half_of_a_file(ctrl_c_works, photographs, tmp_path):
     assert 'pick' in command.stdout.readline()
     command.send_signal(signal.SIGINT)
     assert 'Traceback' not in command.communicate(timeout=60)[1]
+    assert command.returncode == 128 + signal.SIGINT
     for path in out.iterdir():
         assert path.name.endswith('.layers.png') or path.name == 'annotations.json'
         assert json.loads(path.read_text()) if path.suffix == '.json' else load_image(path).any()

@@ -27,6 +27,23 @@ def test_what_nothing_lies_on_comes_first():
     assert [o.layer for o in pick_order(SCENE)] == [1, 1, 2, 3]
 
 
+def test_within_a_layer_the_most_visible_comes_first_then_the_surest_then_the_largest():
+    def order(*objects):
+        return [o.id for o in pick_order(LayeredScene(40, 40, objects))]
+
+    def scored(object_id, score, side):
+        mask = square(0, 12 * object_id, side)
+        return AmodalObject(object_id, 1, mask, mask[None], score)
+
+    assert order(scored(1, 0.5, 10), scored(2, 0.9, 4)) == [2, 1]
+    assert order(scored(1, 0.9, 4), scored(2, 0.9, 10)) == [2, 1]
+    covered, open_one = item(2, 2, square(5, 5), (1,)), item(3, 2, square(9, 20), (1,))
+    scene = (item(1, 1, square(0, 0, 11)), covered, open_one)
+    far = LayeredScene(40, 40, scene).visible_fraction
+    assert far(covered) < far(open_one)
+    assert order(*scene) == [1, 3, 2]
+
+
 def test_whatever_lies_on_an_object_moves_first_in_an_order_that_works():
     assert must_move_first(SCENE, 3) == [7, 2]
     assert must_move_first(SCENE, 4) == []

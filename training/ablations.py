@@ -74,7 +74,7 @@ def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: 
             raise ValueError(f'{folder}: trained with other settings; remove it, or give another '
                              '--out')
     feed = Feed(config, cutouts, [], device)
-    run = Run(folder, config, device)
+    run = Run(folder, config, device, [str(path) for path in cutouts])
     try:
         feed.seek(run.step)
         if run.step < config.steps:

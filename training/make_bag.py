@@ -12,7 +12,7 @@ A truth holds what shows enough in that view: an object at its rim may come and 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from pathlib import Path
 import shutil
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.messages import byte_array
 from seq_amodal_ros.bridge.scenes import scene_to_message
+from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
@@ -93,7 +94,12 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
         inside = np.array([seen(mask.astype(np.uint8), cv2.INTER_NEAREST) > 0 for mask in masks],
                           bool).reshape(-1, height, width)
         yield View(seen(picture, cv2.INTER_LINEAR), stacked_depth(inside, (height, width), zoom),
-                   layered_scene(in_view(inside)))
+                   in_pick_order(layered_scene(in_view(inside))))
+
+
+def in_pick_order(scene: LayeredScene) -> LayeredScene:
+    """Return a scene with its objects as the message promises them."""
+    return replace(scene, objects=tuple(pick_order(scene)))
 
 
 def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -92,7 +92,9 @@ def decode_compressed(message: Any) -> Rgb:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', PillowImage.DecompressionBombWarning)
             width, height = PillowImage.open(io.BytesIO(data), formats=('JPEG', 'PNG')).size
-    except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
+    except PillowImage.DecompressionBombError as error:
+        raise ImageError(f'its header says more than {MAX_PIXELS} pixels: {error}') from error
+    except (OSError, ValueError) as error:
         raise ImageError(f'data of {len(data)} bytes with format {message.format!r} is no '
                          'JPEG or PNG file, or a broken one') from error
     _check_size(height, width)

@@ -38,6 +38,25 @@ def test_the_last_ancestral_step_adds_no_noise():
     assert torch.equal(*steps)
 
 
+@pytest.mark.parametrize('v', [None, 0.3])
+def test_the_ancestral_walk_is_that_of_ddpm(v):
+    noise = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    scheduler = DDPMScheduler(beta_schedule='linear', prediction_type='sample', clip_sample=False,
+                              variance_type='fixed_small' if v is None else 'learned_range')
+    x_t, drawn = noise, torch.Generator().manual_seed(7)
+    for t in range(999, -1, -1):
+        answer = bent(x_t, t, None)
+        if v is not None:
+            answer = torch.cat([answer, torch.full_like(answer, v)], dim=1)
+        x_t = scheduler.step(answer, t, x_t, generator=drawn).prev_sample
+    drawn = torch.Generator().manual_seed(7)
+    ours = samplers.ancestral(
+        lambda x_t, t, before: Estimate(bent(x_t, t, before), None if v is None else
+                                        torch.full_like(x_t, (v + 1) / 2)),
+        noise, schedules.linear(), 1000, lambda: torch.randn(noise.shape, generator=drawn))
+    assert torch.allclose(ours, x_t, atol=1e-2)
+
+
 @pytest.mark.parametrize('steps', [2, 4, 8])
 def test_ddim_is_that_of_diffusers(steps):
     generator = torch.Generator().manual_seed(0)

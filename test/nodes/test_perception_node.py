@@ -254,6 +254,7 @@ def diagnosed(planner, wait_until, text, **values):
 
 def test_diagnostics_say_how_it_goes_and_count_since_activation(node, planner, pixels, wait_until,
                                                                 monkeypatch):
+    monkeypatch.setattr(perception_node, 'SILENCE', 1e9)  # however long the first answer takes
     planner.listen(DiagnosticArray, '/diagnostics')
     assert diagnosed(planner, wait_until, 'not active')
     node.start()
@@ -293,3 +294,29 @@ def test_cleanup_frees_the_weights(active):
     active.trigger_deactivate()
     active.trigger_cleanup()
     assert network() is None
+
+
+def test_a_node_that_is_shut_down_lets_go_of_all(active, wait_until):
+    network = weakref.ref(active._segmenter._network)
+    active.trigger_shutdown()
+    assert network() is None
+    assert active._worker is None
+    assert wait_until(lambda: not active.count_subscribers('image'))
+
+
+def test_a_camera_of_another_quality_is_said(graph, planner, pixels, wait_until):
+    planner.listen(DiagnosticArray, '/diagnostics')
+    node = graph(PerceptionNode(parameter_overrides=[
+        Parameter('qos_overrides./image.subscription.reliability', value='reliable')]))
+    node.start()
+    camera = planner.create_publisher(Image, 'image', qos_profile_sensor_data)  # best effort
+    camera.publish(image(pixels))
+    assert diagnosed(planner, wait_until, 'offers a quality of service that this node does not')
+
+
+def test_nodes_of_two_namespaces_have_names_of_their_own_on_diagnostics(graph, planner, wait_until):
+    planner.listen(DiagnosticArray, '/diagnostics')
+    for name in ('left', 'right'):
+        graph(PerceptionNode(namespace=name))
+    assert wait_until(lambda: {'/left/perception: perception', '/right/perception: perception'} <= {
+        status.name for array in planner.heard['/diagnostics'] for status in array.status})

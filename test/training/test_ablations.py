@@ -1,9 +1,11 @@
 """Variants differ in one setting, are trained once and measured alike."""
 
+import numpy as np
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
 from training import ablations
 from training.engine.protocols import FOLDER
+from training.engine.shapes import procedural_cutouts
 import yaml
 
 
@@ -48,6 +50,10 @@ def test_other_settings_in_a_folder_are_refused(variants, tmp_path, capsys):
     command = ['--variants', str(variants), '--scenes', '1', '--device', 'cpu',
                '--out', str(tmp_path / 'out')]
     assert ablations.main(command) == 0
+    np.savez(tmp_path / 'mine.npz', rgba=procedural_cutouts(2, 0).rgba.permute(0, 2, 3, 1).numpy(),
+             label=np.arange(2), class_names=np.array(['a', 'b']))
+    assert ablations.main([*command, '--cutouts', str(tmp_path / 'mine.npz')]) == 2
+    assert 'begun with other values of data' in capsys.readouterr().err
     content = yaml.safe_load(variants.read_text())
     content['base']['seed'] = 9
     variants.write_text(yaml.safe_dump(content))

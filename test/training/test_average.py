@@ -11,7 +11,7 @@ def saved(path, seed, width=16, mask_size=32):
     """Write an untrained checkpoint; return its path."""
     torch.manual_seed(seed)
     model = EncodeOnceDenoiser(EncodeOnceConfig(mask_size, widths=(width, 16, 16), time_width=16))
-    save_checkpoint(path, model, 'cosine', (-0.5, 0.5), {'steps': seed})
+    save_checkpoint(path, model, 'cosine', (-0.5, 0.5), {'steps': seed}, 1 + seed, seed / 10)
     return path
 
 
@@ -23,6 +23,7 @@ def test_the_average_lies_where_the_share_says(tmp_path):
     name = 'stem.weight'
     expected = 0.25 * first.model.state_dict()[name] + 0.75 * second.model.state_dict()[name]
     assert torch.allclose(both.model.state_dict()[name], expected, atol=1e-4)  # kept in float16
+    assert (both.temperature, both.offset) == (second.temperature, second.offset) == (3, 0.2)
     assert both.training == {'steps': 2, 'averaged': [{'with': first.label, 'share': 0.75}]}
 
 

@@ -1,7 +1,9 @@
 """Each step's scenes: shared out by weight, the same again after a stop."""
 
+import numpy as np
 import torch
 from training.config import read_config
+from training.engine.shapes import procedural_cutouts
 from training.feed import Feed, shared_out
 
 
@@ -28,3 +30,12 @@ def test_what_gets_no_scene_needs_no_cutouts(config, edited, tmp_path, composed)
     assert len(Feed(read_config(alone), [], recorded, 'cpu').scenes().image) == 2
     none = edited(config, tmp_path / 'none.yaml', recorded_share=0.0)
     assert 'recorded' not in Feed(read_config(none), [], recorded, 'cpu').held
+
+
+def test_what_is_held_out_is_not_composed_of(config, tmp_path):
+    rgba = procedural_cutouts(3, 0).rgba.permute(0, 2, 3, 1).numpy()
+    given = read_config(config)
+    names = np.array(['Apple', given.held_classes[0], 'Tomato'])
+    np.savez(tmp_path / 'mine.npz', rgba=rgba, label=np.arange(3), class_names=names,
+             variety=np.array(['Apple', given.held_classes[0], given.held_varieties[0]]))
+    assert Feed(given, [tmp_path / 'mine.npz'], [], 'cpu').held['mine'] == 1

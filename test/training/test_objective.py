@@ -9,7 +9,7 @@ import torch
 from training import objective
 from training.config import read_config
 from training.feed import Feed
-from training.objective import layer_losses, mask_loss, SLACK, soft_iou
+from training.objective import advanced, layer_losses, mask_loss, SLACK, soft_iou
 
 SIDE = 20
 
@@ -83,3 +83,39 @@ def test_only_what_is_to_be_learnt_has_a_loss(config):
                           torch.Generator().manual_seed(0))
     assert set(losses) == {'masks'}
     assert losses['masks'].isfinite()
+
+
+def test_the_target_is_what_lies_on_top_under_the_models_own_cumulative_mask(config, monkeypatch):
+    given = replace(read_config(config), own_cumulative=1.0)
+    monkeypatch.setattr(objective, 'advanced',
+                        lambda model, pyramid, covered, generator: torch.ones_like(covered))
+    targets = []
+    monkeypatch.setattr(objective, 'mask_loss', lambda logit, target, visible, config: (
+        targets.append(target), logit.mean())[1])
+    layer_losses(EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)),
+                 Feed(given, [], [], 'cpu').scenes(), SCHEDULES[given.schedule](), given,
+                 torch.Generator().manual_seed(0))
+    assert not targets[0].any()  # all is covered
+
+
+def test_a_share_of_the_samples_knows_an_estimate_of_its_own(config, monkeypatch):
+    given = replace(read_config(config), from_noise=0.0, self_conditioning=1.0, own_cumulative=0.0)
+    model, seen = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)), []
+    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
+        seen.append((x_t, previous)), torch.full_like(x_t, 20.0))[1])
+    layer_losses(model, Feed(given, [], [], 'cpu').scenes(), SCHEDULES[given.schedule](), given,
+                 torch.Generator().manual_seed(0))
+    (first, before), (second, previous) = seen
+    assert torch.equal(first, second)
+    assert not before.any()
+    assert (previous > 0.99).all()
+
+
+def test_a_cumulative_mask_grows_by_what_the_model_takes_for_a_mask(monkeypatch):
+    model = EncodeOnceDenoiser(EncodeOnceConfig(32, widths=(16, 16, 16), time_width=16))
+    times = []
+    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
+        times.append(t), torch.where(strip(7) > 0, 3.0, -3.0))[1])
+    grown = advanced(model, (), torch.flip(strip(4), (3,)), torch.Generator().manual_seed(0))
+    assert torch.equal(grown, torch.maximum(strip(7), torch.flip(strip(4), (3,))))
+    assert times[0].tolist() == [1.0]  # from noise alone

@@ -6,16 +6,18 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
+from training import testsets
 from training.config import read_config
 from training.engine.shapes import procedural_cutouts
 from training.locks import locked
 from training.testsets import checksum, main, settings_of, verdict
 
-pytest.importorskip('pybullet', reason='its wheels are for CPython up to 3.11 on Linux x86-64')
+WITHOUT_MESHES = 'its wheels are for CPython up to 3.11 on Linux x86-64'
 SMALL = ['--scenes', '3', '--side', '64', '--views', '1', '--objects', '3']
 
 
 def test_composed_sets_are_the_same_each_time_and_a_changed_pixel_shows(tmp_path):
+    pytest.importorskip('pybullet', reason=WITHOUT_MESHES)
     for folder in ('first', 'second'):
         assert main(['--out', str(tmp_path / folder), '--sets', 'mixed', *SMALL]) == 0
     first, second = (tmp_path / folder / 'mixed' for folder in ('first', 'second'))
@@ -29,6 +31,7 @@ def test_composed_sets_are_the_same_each_time_and_a_changed_pixel_shows(tmp_path
 
 
 def test_a_set_that_is_there_is_kept(tmp_path):
+    pytest.importorskip('pybullet', reason=WITHOUT_MESHES)
     assert main(['--out', str(tmp_path), '--sets', 'bin', *SMALL]) == 0
     path = tmp_path / 'bin' / 'annotations.json'
     made = path.stat().st_mtime_ns
@@ -71,7 +74,22 @@ def test_cutouts_that_are_none_are_named_before_work_starts(tmp_path, capsys):
     assert not (tmp_path / 'sets').exists()
 
 
-def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):
+@pytest.fixture
+def composed_of(monkeypatch):
+    """Return what `compose` is given from now on: class and variety of each picture."""
+    given = []
+
+    def compose(sources, *more):
+        given.extend(each for cutouts in sources[0]
+                     for each in zip(cutouts.classes, cutouts.varieties))
+        return make(sources, *more)
+
+    make = testsets.compose
+    monkeypatch.setattr(testsets, 'compose', compose)
+    return given
+
+
+def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path, composed_of):
     names = ['Apple', 'Banana', 'Cherry', 'Cocos', 'Grape White', 'Lemon', 'Orange', 'Pineapple',
              'Raspberry', 'Tomato']
     rgba = procedural_cutouts(12, 0).rgba.permute(0, 2, 3, 1)
@@ -82,9 +100,10 @@ def test_fruit_is_composed_of_varieties_that_are_held_out(tmp_path):
     assert main(['--out', str(out), '--sets', 'fruit', '--cutouts', str(tmp_path / 'fruit.npz'),
                  *SMALL]) == 0
     assert len(list(samples(out / 'fruit' / 'annotations.json'))) == 3
+    assert sorted(composed_of) == [('Apple', held[0]), ('Cherry', 'Cherry 4')]
 
 
-def test_classes_is_composed_of_whole_classes_that_are_held_out(tmp_path):
+def test_classes_is_composed_of_whole_classes_that_are_held_out(tmp_path, composed_of):
     rgba = procedural_cutouts(3, 0).rgba.permute(0, 2, 3, 1)
     np.savez(tmp_path / 'known.npz', rgba=rgba[:2].numpy(), label=np.array([0, 1]),
              class_names=np.array(['Apple', 'Lemon']))
@@ -95,6 +114,7 @@ def test_classes_is_composed_of_whole_classes_that_are_held_out(tmp_path):
     assert main([*make, str(tmp_path / 'known.npz')]) == 2  # holds none of them
     assert main([*make, str(tmp_path / 'known.npz'), str(tmp_path / 'held.npz')]) == 0
     assert len(list(samples(tmp_path / 'sets' / 'classes' / 'annotations.json'))) == 3
+    assert composed_of == [(held, held)]
 
 
 def test_fruit_without_cutouts_says_what_it_needs(tmp_path, capsys):

@@ -1,8 +1,13 @@
 """Training runs, learns, resumes where it stopped and exports weights that load."""
 
+from dataclasses import replace
+
+import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
 import torch
 from training import train
+from training.config import read_config
+from training.feed import Feed
 from training.locks import locked
 
 
@@ -174,3 +179,46 @@ def test_a_start_of_another_kind_is_named(config, edited, tmp_path, caplog):
     assert train.main(['--config', str(other), '--run', str(tmp_path / 'run'), '--device', 'cpu',
                        '--start', 'default']) == 2
     assert '--start default@' in caplog.text and "'cosine'" in caplog.text
+
+
+def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp_path, monkeypatch):
+    rates, numbers = [], []
+    scenes = Feed.scenes
+
+    def seen(self):
+        numbers.append([source.next // count for source, count in self.served])
+        return scenes(self)
+
+    def losses(model, *given):
+        rates.append([group['lr'] for group in runs[-1].learner.optimiser.param_groups])
+        if len(rates) == 3:
+            raise KeyboardInterrupt
+        return layer_losses(model, *given)
+
+    class Seen(train.Run):
+        def _begin(self, *given):
+            runs.append(self)
+            super()._begin(*given)
+
+    runs, layer_losses = [], train.layer_losses
+    monkeypatch.setattr(Feed, 'scenes', seen)
+    monkeypatch.setattr(train, 'layer_losses', losses)
+    monkeypatch.setattr(train, 'Run', Seen)
+    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    assert train.main(command) == 130
+    numbers.clear()
+    assert train.main(command) == 0
+    given = read_config(config)
+    wanted = [[given.learning_rate * train.learning_factor(step, given) * share
+               for share in (1, given.encoder_rate)] for step in (0, 1, 2, 2)]
+    assert rates == [pytest.approx(row) for row in wanted]
+    assert numbers[0] == [2]
+
+
+def test_the_rate_rises_then_falls_to_nothing(config):
+    given = replace(read_config(config), steps=100, warmup=10)
+    factors = [train.learning_factor(step, given) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[10] == max(factors) == 1
+    assert sorted(factors[10:], reverse=True) == factors[10:]
+    assert factors[100] == pytest.approx(0, abs=1e-9)

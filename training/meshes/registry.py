@@ -68,7 +68,7 @@ def import_pybullet() -> ModuleType:
     try:
         import pybullet
     except ImportError as error:
-        raise MeshError(f'pybullet is missing ({error}): scripts/env pip install pybullet==3.2.7; there '
-                        'are wheels for CPython 3.10 and 3.11 on Linux x86-64, elsewhere pip compiles '
-                        'it for many minutes') from error
+        raise MeshError(f'pybullet is missing ({error}): scripts/env pip install '
+                        'pybullet==3.2.7; there are wheels for CPython 3.10 and 3.11 on Linux '
+                        'x86-64, elsewhere pip compiles it for many minutes') from error
     return pybullet

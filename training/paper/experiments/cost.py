@@ -9,6 +9,7 @@ import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.diffusion.schedules import linear
+from seq_amodal_ros.replay import uncaptured
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Choose, Probability
 import torch
@@ -73,7 +74,7 @@ def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str)
     size = checkpoint.model.mask_size
     image = np.random.default_rng(0).integers(0, 255, (size * 4, size * 4, 3), np.uint8)
     chosen = every_layer(layers)
-    with FlopCounterMode(display=False) as counter:
+    with uncaptured(segmenter.calls), FlopCounterMode(display=False) as counter:
         segmenter.layers([image], settings, chosen)
     took = []
     for _ in range(ROUNDS):

@@ -1,8 +1,11 @@
 """What an image costs follows from the number of calls."""
 
+import numpy as np
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
+from seq_amodal_ros.replay import Replayed, uncaptured
+from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.paper.experiments import cost
 
 
@@ -34,3 +37,17 @@ def test_the_fast_one_walks_as_many_layers_as_asked(small_checkpoint):
     three = cost.fast_cost(small, hypotheses=2, layers=3, device='cpu')
     encoder = (3 * one.gmac - three.gmac) / 2
     assert 0 < encoder < one.gmac  # paid once, the layers three times
+
+
+def test_no_work_is_counted_within_a_captured_graph(small_checkpoint, monkeypatch):
+    captures = []
+    called = Replayed.__call__
+    monkeypatch.setattr(Replayed, '__call__', lambda self, *given: (
+        captures.append(self.captures), called(self, *given))[1])
+    segmenter = Segmenter(load_checkpoint(small_checkpoint), 'cpu')
+    for call in segmenter.calls:
+        call.captures = True  # as on CUDA
+    with uncaptured(segmenter.calls):
+        segmenter.layers([np.zeros((64, 64, 3), np.uint8)], Settings())
+    assert captures and not any(captures)
+    assert all(call.captures for call in segmenter.calls)
