@@ -25,7 +25,6 @@ from seq_amodal_ros.nodes.running import ros
 from seq_amodal_ros.planning import must_move_first, pick_order
 from seq_amodal_ros.scene import LayeredScene
 
-
 KEPT = 90  # images that wait for their masks: 3 s of 30 a second
 
 
