@@ -193,7 +193,7 @@ class AmodalObject:
 
 @dataclass(frozen=True, eq=False)
 class LayeredScene:
-    """All objects of one image, in any order; `planning.pick_order` says which to pick first."""
+    """All objects of one image, layer by layer; found ones in pick order (planning.py)."""
 
     height: int
     width: int

@@ -9,17 +9,18 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
-from seq_amodal_ros.bridge.images import encode_image
+from seq_amodal_ros.bridge import views
+from seq_amodal_ros.bridge.images import decode_image, encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 from seq_amodal_ros.nodes import perception_node
 from seq_amodal_ros.nodes.perception_node import PerceptionNode
+from seq_amodal_ros.planning import pick_order
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
@@ -236,11 +237,15 @@ def test_plain_views_follow_the_masks(active, planner, pixels, wait_until):
         planner.listen(kind, topic)
         assert wait_until(lambda topic=topic: active.count_subscribers(topic))
     planner.say('image', image(pixels))
-    assert wait_until(lambda: all(planner.heard[topic] for topic in topics))
-    labels = planner.heard['/perception/label_map'][0]
-    seen = set(np.frombuffer(labels.data, np.uint16).tolist()) - {0}
-    ids = {int(d.id) for d in planner.heard['/perception/detections'][0].detections}
-    assert labels.encoding == 'mono16' and seen <= ids
+    assert wait_until(lambda: all(planner.heard[topic] for topic in (MASKS, *topics)))
+    scene = message_to_scene(planner.heard[MASKS][0])
+    assert scene.objects
+    labels, top, found, overlay = (planner.heard[topic][0] for topic in topics)
+    assert (labels.encoding, top.encoding, overlay.encoding) == ('mono16', 'mono8', 'rgb8')
+    assert bytes(labels.data) == views.label_map(scene).tobytes()
+    assert bytes(top.data) == views.top_layer(scene).tobytes()
+    assert [int(d.id) for d in found.detections] == [item.id for item in pick_order(scene)]
+    assert (decode_image(overlay) != pixels).any()
 
 
 def diagnosed(planner, wait_until, text, **values):

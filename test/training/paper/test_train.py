@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint
 import torch
 from training.paper import train
+from training.paper.config import read_preset
+from training.paper.sources import open_source
 from training.runs import read_state
 import yaml
 
@@ -63,6 +66,18 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(command, tmp_path
         assert train.main([*command, '--out', str(tmp_path / name),
                            '--steps', str(reached + 6)]) == 0
     assert same(weights(tmp_path / 'whole'), weights(tmp_path / 'killed'))
+
+
+def test_processes_learn_from_scenes_of_their_own(preset, composed):
+    config = read_preset(str(preset))
+    shares = []
+    for rank in (0, 1):
+        source = open_source([composed / 'annotations.json'], '', [], config.mask_size, 0, 'cpu')
+        run = SimpleNamespace(config=config, layer=None, processes=SimpleNamespace(
+            count=2, rank=rank, device=torch.device('cpu')))
+        shares.append(train.batch_of(run, source, 3)[0].target)
+    assert len(shares[0]) == len(shares[1]) == config.batch // 2
+    assert not torch.equal(*shares)
 
 
 def test_two_processes_stay_identical_and_share_the_batch(command, tmp_path):
