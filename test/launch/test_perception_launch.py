@@ -4,7 +4,11 @@ from pathlib import Path
 import subprocess
 import time
 
+from lifecycle_msgs.srv import GetState
 import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 
 NAME = 'perception.launch.py'
 LAUNCH = ['ros2', 'launch', 'seq_amodal_ros', NAME]
@@ -48,12 +52,30 @@ def test_weights_that_are_missing_are_said_and_the_node_stays(launched, tmp_path
     assert 'finished cleanly' in node.interrupted()[0]
 
 
-def test_a_lifecycle_manager_may_start_the_node_instead(launched):
-    node = launched(NAME, 'image_topic:=/left/image', 'autostart:=false')
-    node.read_until('process started')
-    time.sleep(15)  # the others are configured by then
+def state_of(name, patience=90):
+    """Return the state that a lifecycle node says it is in, which it can once it spins."""
+    context = Context()
+    rclpy.init(context=context)
+    try:
+        node = rclpy.create_node('asker', context=context)
+        client = node.create_client(GetState, f'{name}/get_state')
+        assert client.wait_for_service(patience)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        answer = client.call_async(GetState.Request())
+        executor.spin_until_future_complete(answer, patience)
+        return answer.result().current_state.label
+    finally:
+        rclpy.shutdown(context=context)
+
+
+@pytest.mark.parametrize('autostart, state', [('true', 'active'), ('false', 'unconfigured')])
+def test_a_lifecycle_manager_may_start_the_node_instead(launched, autostart, state):
+    node = launched(NAME, 'image_topic:=/left/image', 'device:=cpu', f'autostart:={autostart}')
+    assert state_of('/perception') == state  # it starts itself before it answers
     rest, _ = node.interrupted()
-    assert 'weights default' not in rest and 'Traceback' not in rest
+    assert ('weights default' in rest) == (state == 'active')
+    assert 'Traceback' not in rest
     assert 'finished cleanly' in rest
 
 
