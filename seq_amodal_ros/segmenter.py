@@ -38,8 +38,8 @@ class Segmenter:
         return 'bfloat16' if self._network.fast else 'float32'
 
     @property
-    def calls(self) -> tuple[Replayed, ...]:
-        """Return its calls of the network, for `uncaptured`."""
+    def graphs(self) -> tuple[Replayed, ...]:
+        """Return its calls of the network, each a graph on CUDA unless `uncaptured`."""
         return self._network.graphs
 
     @property

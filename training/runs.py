@@ -72,6 +72,11 @@ def check_same(folder: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -
                          'give those, or another folder')
 
 
+def left(step: int, steps: int) -> str:
+    """Return in words where a run was stopped, and the way on."""
+    return f'stopped at step {step} of {steps}; the same command goes on from there'
+
+
 def read_state(path: Path) -> dict[str, Any] | None:
     """
     Return the state that was saved at `path`, on the CPU; None where none was.

@@ -33,7 +33,7 @@ from training.config import DEFAULT, read_config, TrainConfig
 from training.feed import Feed
 from training.locks import locked
 from training.objective import layer_losses
-from training.runs import check_same, Learner, read_state, TrainingError, write_state
+from training.runs import check_same, Learner, left, read_state, TrainingError, write_state
 
 log = logging.getLogger('training')
 
@@ -197,12 +197,6 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
         bar.close()
 
 
-def left(run: Run) -> str:
-    """Return in words what is left to do."""
-    return (f'stopped at step {run.step} of {run.config.steps}; the same command goes on from '
-            'there')
-
-
 def data_of(given: argparse.Namespace) -> list[str]:
     """Return the names of what scenes are made of."""
     photographs = [] if given.backgrounds is None else [given.backgrounds]
@@ -247,9 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         train(run, feed, given.minutes, facts)
         if run.step < config.steps:
-            log.info('--minutes are over: %s', left(run))
+            log.info('--minutes are over: %s', left(run.step, config.steps))
     except KeyboardInterrupt:
-        log.info('%s', left(run))
+        log.info('%s', left(run.step, config.steps))
         return 128 + signal.SIGINT
     except TrainingError as error:
         log.error('%s: %s; what was learnt before is kept', run.folder, error)

@@ -38,7 +38,7 @@ from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
 from training.paper.sources import generator_of, open_source, Rules, rules_of
-from training.runs import check_same, Learner, read_state, TrainingError, write_state
+from training.runs import check_same, Learner, left, read_state, TrainingError, write_state
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
@@ -249,8 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             train(run, source, given.minutes, facts)
             if run.step < run.config.steps:
-                log.info('--minutes are over: stopped at step %d of %d; the same command goes on '
-                         'from there', run.step, run.config.steps)
+                log.info('--minutes are over: %s', left(run.step, run.config.steps))
         except TrainingError as error:
             log.error('%s', error)
             return 1

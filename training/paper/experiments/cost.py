@@ -74,7 +74,7 @@ def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str)
     size = checkpoint.model.mask_size
     image = np.random.default_rng(0).integers(0, 255, (size * 4, size * 4, 3), np.uint8)
     chosen = every_layer(layers)
-    with uncaptured(segmenter.calls), FlopCounterMode(display=False) as counter:
+    with uncaptured(segmenter.graphs), FlopCounterMode(display=False) as counter:
         segmenter.layers([image], settings, chosen)
     took = []
     for _ in range(ROUNDS):

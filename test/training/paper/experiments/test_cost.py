@@ -45,9 +45,9 @@ def test_no_work_is_counted_within_a_captured_graph(small_checkpoint, monkeypatc
     monkeypatch.setattr(Replayed, '__call__', lambda self, *given: (
         captures.append(self.captures), called(self, *given))[1])
     segmenter = Segmenter(load_checkpoint(small_checkpoint), 'cpu')
-    for call in segmenter.calls:
+    for call in segmenter.graphs:
         call.captures = True  # as on CUDA
-    with uncaptured(segmenter.calls):
+    with uncaptured(segmenter.graphs):
         segmenter.layers([np.zeros((64, 64, 3), np.uint8)], Settings())
     assert captures and not any(captures)
-    assert all(call.captures for call in segmenter.calls)
+    assert all(call.captures for call in segmenter.graphs)
