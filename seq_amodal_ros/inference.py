@@ -5,7 +5,7 @@ What Alg. 2 asks of a network: the hypotheses of a layer, of images that were en
     frames.answers([0], cumulative).hypotheses      # float32 [1, K, 112, 112]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.efficientnet import EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.devices import computes_in_bfloat16
-from seq_amodal_ros.diffusion.samplers import Fresh, SAMPLERS
+from seq_amodal_ros.diffusion.samplers import Estimate, Fresh, Predict, SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import HINT, next_bar, sure_parts
@@ -27,6 +27,29 @@ import torch
 from torch import nn, Tensor
 
 REPLAYED = 16  # steps up to which a layer is one graph on CUDA; more would make a large one
+
+Ended = Callable[[], bool]
+"""Whether nobody waits for the answer any more; asked before each layer, and before each step
+where there are more than REPLAYED."""
+
+
+class Halted(RuntimeError):
+    """Work was let go of, since nobody waits for its answer any more."""
+
+
+def never() -> bool:
+    """Return False: somebody waits."""
+    return False
+
+
+def while_waited(predict: Predict, ended: Ended) -> Predict:
+    """Return `predict`, which raises Halted once `ended`."""
+    def asked(x_t: Tensor, t: int, before: Tensor) -> Estimate:
+        if ended():
+            raise Halted
+        return predict(x_t, t, before)
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,8 @@ class Network:
                 if isinstance(part, (nn.Conv2d, nn.Linear)):
                     part.to(torch.bfloat16)
         self._encode = Replayed(lambda way, image: self.model.encode(image), device)
-        self._layer = Replayed(lambda way, *given: self._answered(way, None, *given), device)
+        self._layer = Replayed(lambda way, *given: self._answered(way, None, never, *given),
+                               device)
         self.graphs = (self._encode, self._layer)
 
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -116,16 +140,18 @@ class Network:
             return self._encode(None, image)
 
     def layer(self, way: Way, fresh: Fresh, cumulative: Tensor, features: tuple[Tensor, ...],
-              ) -> Tensor:
+              ended: Ended = never) -> Tensor:
         """
         Return what is drawn and, if the way asks for them, seams: float32 [n, draws (+ 1), H, W].
 
         All in 0 to 1, seams last. `fresh` returns noise [n draws, 1, H, W]; cumulative masks 0 or
-        1, [n, 1, H, W]; features of each draw, [n draws, ...].
+        1, [n, 1, H, W]; features of each draw, [n draws, ...]. Raises Halted once `ended`.
         """
+        if ended():
+            raise Halted
         with self.precision():
             if way.steps > REPLAYED:
-                return self._answered(way, fresh, fresh(), cumulative, *features)[0]
+                return self._answered(way, fresh, ended, fresh(), cumulative, *features)[0]
             return self._layer(way, fresh(), cumulative, *features)[0]
 
     def precision(self) -> torch.autocast:
@@ -138,12 +164,13 @@ class Network:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast,
                               cache_enabled=False)
 
-    def _answered(self, way: Way, fresh: Fresh | None, noise: Tensor, cumulative: Tensor,
-                  *features: Tensor) -> tuple[Tensor, ...]:
+    def _answered(self, way: Way, fresh: Fresh | None, ended: Ended, noise: Tensor,
+                  cumulative: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
         k, shape = way.draws, cumulative.shape[-2:]
         given = mirrored(cumulative.repeat_interleave(k, dim=0), k, self.views)
         predict = predictor(self.model, features, given, self.alpha_bar, self.mask_values)
-        x0 = SAMPLERS[way.sampler](predict, noise, self.alpha_bar, way.steps, fresh)
+        x0 = SAMPLERS[way.sampler](while_waited(predict, ended), noise, self.alpha_bar, way.steps,
+                                   fresh)
         low, high = self.mask_values
         probability = ((mirrored(x0, k, self.views) - low) / (high - low)).clamp(0, 1)
         drawn = probability.reshape(-1, k, *shape).float()
@@ -159,14 +186,15 @@ class Frames:
 
     @torch.inference_mode()
     def __init__(self, network: Network, images: Sequence[NDArray[np.uint8]],
-                 shape: tuple[int, int], settings: Settings, defer: bool = True) -> None:
+                 shape: tuple[int, int], settings: Settings, defer: bool = True,
+                 ended: Ended = never) -> None:
         """
         Encode images, uint8 RGB [height, width, 3], for masks of `shape`.
 
         With `defer` answers leave out objects that may lie deeper (see parts.py), if the network
-        estimates masks.
+        estimates masks. Once `ended` they raise Halted.
         """
-        self.network, self.shape, self.settings = network, shape, settings
+        self.network, self.shape, self.settings, self.ended = network, shape, settings, ended
         # One step gives the mean of all masks: it is asked for in a few views, however large K.
         self._expects = settings.steps == 1 and network.estimates
         draws = min(settings.hypotheses, len(VIEWS)) if self._expects else settings.hypotheses
@@ -207,7 +235,7 @@ class Frames:
         rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=device)
         given = torch.from_numpy(cumulative).to(device).float()[:, None]
         features = tuple(level[rows] for level in self._features)
-        return self.network.layer(self._way, fresh, given, features).cpu().numpy()
+        return self.network.layer(self._way, fresh, given, features, self.ended).cpu().numpy()
 
     def _encoded(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, ...]:
         """Return the features of each image in the view of each draw, [n draws, ...] a level."""

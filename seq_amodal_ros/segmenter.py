@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
-from seq_amodal_ros.inference import Frames, Network, Settings
+from seq_amodal_ros.inference import Ended, Frames, Halted, Network, never, Settings
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer, segment_together, StopRules
 
-__all__ = ['Segmenter', 'Settings']
+__all__ = ['Halted', 'Segmenter', 'Settings']
 
 
 class Segmenter:
@@ -53,19 +53,20 @@ class Segmenter:
         """Load weights by name or path; raises CheckpointError or DeviceError."""
         return cls(load_checkpoint(weights), device, settings)
 
-    def segment(self, image: NDArray[np.uint8]) -> LayeredScene:
+    def segment(self, image: NDArray[np.uint8], ended: Ended = never) -> LayeredScene:
         """
         Return the layered scene of an image, uint8 RGB [height, width, 3], at its size.
 
         The image is scaled to the denoiser's working shape; masks are scaled back.
-        Raises ValueError, stating type and shape, for anything else.
+        Raises ValueError, stating type and shape, for anything else; Halted soon after `ended`,
+        which another thread may set, first returns True.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError('the image must be uint8 [height, width, 3] and not empty, got '
                              f'{image.dtype} {list(image.shape)}')
         settings = self.settings
         height, width = image.shape[:2]
-        layers = self.layers([image], settings)[0]
+        layers = self.layers([image], settings, ended=ended)[0]
         least = settings.least_area(self.working_shape(image, settings))
         return scene_from_layers(layers, height, width, least)
 
@@ -74,13 +75,13 @@ class Segmenter:
         return self._network.model.working_shape(*image.shape[:2], settings.mask_size)
 
     def frames(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
-               defer: bool = True) -> Frames:
+               defer: bool = True, ended: Ended = never) -> Frames:
         """Return images of one working shape, encoded, ready to be asked for layers."""
         shape = self.working_shape(images[0], settings)
-        return Frames(self._network, images, shape, settings, defer)
+        return Frames(self._network, images, shape, settings, defer, ended)
 
     def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
-               choose: Choose = chosen_mask) -> list[list[Layer]]:
+               choose: Choose = chosen_mask, ended: Ended = never) -> list[list[Layer]]:
         """
         Return Alg. 2's layers of each image in the denoiser's working shape.
 
@@ -92,7 +93,7 @@ class Segmenter:
             alike.setdefault(self.working_shape(image, settings), []).append(number)
         found: list[list[Layer]] = [[] for _ in images]
         for shape, numbers in alike.items():
-            frames = self.frames([images[i] for i in numbers], settings)
+            frames = self.frames([images[i] for i in numbers], settings, ended=ended)
             rules = StopRules(settings.max_layers, settings.least_area(shape))
             together = segment_together(frames.answers, len(numbers), shape, rules, choose)
             for number, layers in zip(numbers, together):

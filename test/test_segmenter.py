@@ -7,7 +7,7 @@ import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
-from seq_amodal_ros.segmenter import Segmenter, Settings
+from seq_amodal_ros.segmenter import Halted, Segmenter, Settings
 import torch
 
 
@@ -99,6 +99,21 @@ def test_the_size_of_the_masks_is_a_setting(segmenter, image):
         shape = segmenter.working_shape(image, Settings(mask_size=size))
         assert abs(np.sqrt(np.prod(shape)) - size) < 12
         assert all(layer.chosen.shape == shape for layer in layers)
+
+
+@pytest.mark.parametrize('steps', [1, 4, 1000])
+def test_an_answer_that_nobody_waits_for_is_let_go_of(segmenter, image, steps):
+    segmenter.settings = Settings(steps=steps, mask_size=32)
+    asked = 0
+
+    def ended():
+        nonlocal asked
+        asked += 1
+        return asked == 2  # of few steps the second layer, of many the first step
+
+    with pytest.raises(Halted):
+        segmenter.segment(image, ended)
+    assert asked == 2
 
 
 def test_the_papers_network_knows_one_size(papers, image):

@@ -35,6 +35,11 @@ class LatestSlot(Generic[Item]):
             item, self._item = self._item, None
             return None if self._closed else item
 
+    @property
+    def closed(self) -> bool:
+        """Return whether nothing is handed on any more."""
+        return self._closed
+
     def close(self) -> None:
         """Wake the worker for good; what lies in the slot is dropped."""
         with self._condition:

@@ -41,7 +41,7 @@ from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
 from seq_amodal_ros.nodes.running import RCLError, ros
 from seq_amodal_ros.scene import LayeredScene
-from seq_amodal_ros.segmenter import Segmenter
+from seq_amodal_ros.segmenter import Halted, Segmenter
 from vision_msgs.msg import Detection2DArray
 
 RESULTS = QoSProfile(depth=1)  # reliable, but of the newest answer alone
@@ -147,7 +147,7 @@ class PerceptionNode(LifecycleNode):
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the camera; the frame in work is finished."""
+        """Let go of the camera, and of the frame in work."""
         self._stop()
         return super().on_deactivate(state)
 
@@ -191,7 +191,9 @@ class PerceptionNode(LifecycleNode):
         """Segment what the slot holds until it is closed; one bad frame never ends it."""
         while (message := slot.take()) is not None:
             try:
-                self._segment(message, decode)
+                self._segment(message, decode, slot)
+            except Halted:
+                return
             except ImageError as error:
                 self._reject(f'image refused: {error}')
             except Exception as error:  # the node must outlive any frame; the reason is shown
@@ -205,12 +207,12 @@ class PerceptionNode(LifecycleNode):
         topic = self.resolve_topic_name(TRANSPORTS[self.get_parameter('transport').value][1])
         self.get_logger().error(f'{topic}: {reason}', throttle_duration_sec=1.0)
 
-    def _segment(self, message: Any, decode: Callable) -> None:
+    def _segment(self, message: Any, decode: Callable, slot: LatestSlot[Any]) -> None:
         segmenter = self._segmenter
         assert segmenter is not None, 'the worker runs only while the node is active'
         began = time.monotonic()
         image = decode(message)
-        scene: LayeredScene = segmenter.segment(image)
+        scene: LayeredScene = segmenter.segment(image, ended=lambda: slot.closed)
         self._results.publish(scene_to_message(scene, message.header, segmenter.label))
         for publisher, make in self._views.items():
             if publisher.get_subscription_count():

@@ -27,6 +27,8 @@ def test_closing_wakes_the_worker_with_nothing():
     slot, taken = LatestSlot(), []
     worker = threading.Thread(target=lambda: taken.append(slot.take()))
     worker.start()
+    assert not slot.closed
     slot.close()
     worker.join(10)
     assert taken == [None]
+    assert slot.closed

@@ -118,10 +118,10 @@ def test_only_the_newest_of_waiting_images_is_segmented(active, planner, pixels,
     gate, busy = threading.Event(), threading.Event()
     segment = active._segmenter.segment
 
-    def held(image):
+    def held(*given, **named):
         busy.set()
         gate.wait(30)
-        return segment(image)
+        return segment(*given, **named)
 
     active._segmenter.segment = held
     planner.say('image', image(pixels, 1))
@@ -228,6 +228,17 @@ def test_an_inactive_node_lets_go_of_the_camera_and_comes_back(active, planner, 
     active.trigger_activate()
     planner.say('image', image(pixels))
     assert wait_until(lambda: planner.heard[MASKS])
+
+
+def test_an_inactive_node_lets_go_of_the_frame_in_work(active, planner, pixels, wait_until):
+    result, = active.set_parameters([Parameter('steps', value=1000)])  # some minutes
+    assert result.successful
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: active._slot.received and active._slot._item is None)  # it was taken
+    active.trigger_deactivate()
+    assert active._worker is None
+    assert not active._published
+    assert not active._rejected
 
 
 def test_plain_views_follow_the_masks(active, planner, pixels, wait_until):
