@@ -33,7 +33,7 @@ Ended = Callable[[], bool]
 where there are more than REPLAYED."""
 
 
-class Halted(RuntimeError):
+class HaltedError(RuntimeError):
     """Work was let go of, since nobody waits for its answer any more."""
 
 
@@ -43,10 +43,10 @@ def never() -> bool:
 
 
 def while_waited(predict: Predict, ended: Ended) -> Predict:
-    """Return `predict`, which raises Halted once `ended`."""
+    """Return `predict`, which raises HaltedError once `ended`."""
     def asked(x_t: Tensor, t: int, before: Tensor) -> Estimate:
         if ended():
-            raise Halted
+            raise HaltedError
         return predict(x_t, t, before)
 
     return asked
@@ -145,10 +145,10 @@ class Network:
         Return what is drawn and, if the way asks for them, seams: float32 [n, draws (+ 1), H, W].
 
         All in 0 to 1, seams last. `fresh` returns noise [n draws, 1, H, W]; cumulative masks 0 or
-        1, [n, 1, H, W]; features of each draw, [n draws, ...]. Raises Halted once `ended`.
+        1, [n, 1, H, W]; features of each draw, [n draws, ...]. Raises HaltedError once `ended`.
         """
         if ended():
-            raise Halted
+            raise HaltedError
         with self.precision():
             if way.steps > REPLAYED:
                 return self._answered(way, fresh, ended, fresh(), cumulative, *features)[0]
@@ -192,7 +192,7 @@ class Frames:
         Encode images, uint8 RGB [height, width, 3], for masks of `shape`.
 
         With `defer` answers leave out objects that may lie deeper (see parts.py), if the network
-        estimates masks. Once `ended` they raise Halted.
+        estimates masks. Once `ended` they raise HaltedError.
         """
         self.network, self.shape, self.settings, self.ended = network, shape, settings, ended
         # One step gives the mean of all masks: it is asked for in a few views, however large K.

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint, DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
-from seq_amodal_ros.inference import Ended, Frames, Halted, Network, never, Settings
+from seq_amodal_ros.inference import Ended, Frames, HaltedError, Network, never, Settings
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.scene import LayeredScene
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer, segment_together, StopRules
 
-__all__ = ['Halted', 'Segmenter', 'Settings']
+__all__ = ['HaltedError', 'Segmenter', 'Settings']
 
 
 class Segmenter:
@@ -58,8 +58,8 @@ class Segmenter:
         Return the layered scene of an image, uint8 RGB [height, width, 3], at its size.
 
         The image is scaled to the denoiser's working shape; masks are scaled back.
-        Raises ValueError, stating type and shape, for anything else; Halted soon after `ended`,
-        which another thread may set, first returns True.
+        Raises ValueError, stating type and shape, for anything else; HaltedError once `ended`,
+        which another thread may set.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError('the image must be uint8 [height, width, 3] and not empty, got '

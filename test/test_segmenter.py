@@ -7,7 +7,7 @@ import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
-from seq_amodal_ros.segmenter import Halted, Segmenter, Settings
+from seq_amodal_ros.segmenter import HaltedError, Segmenter, Settings
 import torch
 
 
@@ -111,7 +111,7 @@ def test_an_answer_that_nobody_waits_for_is_let_go_of(segmenter, image, steps):
         asked += 1
         return asked == 2  # of few steps the second layer, of many the first step
 
-    with pytest.raises(Halted):
+    with pytest.raises(HaltedError):
         segmenter.segment(image, ended)
     assert asked == 2
 

@@ -41,7 +41,7 @@ from seq_amodal_ros.nodes import parameters
 from seq_amodal_ros.nodes.latest import LatestSlot
 from seq_amodal_ros.nodes.running import RCLError, ros
 from seq_amodal_ros.scene import LayeredScene
-from seq_amodal_ros.segmenter import Halted, Segmenter
+from seq_amodal_ros.segmenter import HaltedError, Segmenter
 from vision_msgs.msg import Detection2DArray
 
 RESULTS = QoSProfile(depth=1)  # reliable, but of the newest answer alone
@@ -192,7 +192,7 @@ class PerceptionNode(LifecycleNode):
         while (message := slot.take()) is not None:
             try:
                 self._segment(message, decode, slot)
-            except Halted:
+            except HaltedError:
                 return
             except ImageError as error:
                 self._reject(f'image refused: {error}')
