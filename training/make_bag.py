@@ -60,18 +60,17 @@ def cleared(compositor: Compositor, number: int) -> Iterator[tuple[NDArray, NDAr
     Yield a scene again and again, each time without one more object of its top layer.
 
     image uint8 [SIDE, SIDE, 3] and masks bool [N, SIDE, SIDE] from front to back; the last is bare.
-    What nobody can label at first is gone for good: it would come out from under others.
+    What nobody can label at first is left out for good: it would come out from under others.
     """
-    gone = torch.zeros(compositor.protocol.objects[1], dtype=torch.bool)
-    gone = compositor.scene_without(number, gone).layers[0] == 0
+    there = compositor.scene(number).layers[0] > 0
     while True:
-        scenes = compositor.scene_without(number, gone)
+        scenes = compositor.scene(number, there)
         masks = scenes.masks[0]
         yield scenes.picture(0), masks[masks.any(dim=(1, 2))].numpy()
         top = torch.where(scenes.layers[0] == 1, masks.sum(dim=(1, 2)), 0)
         if not top.any():
             return
-        gone[int(top.argmax())] = True
+        there[int(top.argmax())] = False
 
 
 def views(compositor: Compositor, number: int, count: int, width: int, height: int,

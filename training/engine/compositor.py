@@ -26,6 +26,8 @@ from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
 RIM = 1.1  # where a picture ends on an object, -1 to 1, with the last texel's way to nothing
+AGAIN = 1 << 40  # a scene that shows too few objects gives way to the one so many further on
+TRIES = 16  # then it is left: cutouts that nobody can see give no more
 CHUNK = 1 << 22  # pixels of masks that are made at once on a CPU: more leaves its caches
 
 
@@ -82,6 +84,41 @@ class Compositor:
         """Compose the next `batch` scenes."""
         numbers = torch.arange(self.next, self.next + batch, device=self.device)
         self.next += batch
+        scenes = self._composed(numbers)
+        for again in range(1, TRIES):
+            lacking = torch.nonzero(self._lacks(scenes))[:, 0]
+            if not len(lacking):
+                break
+            scenes.replace(lacking, self._composed(numbers[lacking] + again * AGAIN))
+        return scenes
+
+    def scene(self, number: int, there: Tensor | None = None) -> Scenes:
+        """
+        Return scene `number` again; if given, of its objects only those `there`, bool [N].
+
+        An object that is left out changes nothing else. What lay beneath it may come to light.
+        """
+        for again in range(TRIES):
+            numbers = torch.tensor([number + again * AGAIN], device=self.device)
+            scenes = self._compose(numbers)
+            if not self._lacks(scenes).any():
+                break
+        return scenes if there is None else self._compose(numbers, there)
+
+    def pictures(self, numbers: Tensor) -> Tensor:
+        """Return which picture of the atlas each object of those scenes shows, int64 [B, N]."""
+        return self._pictures(SceneRandom(self.seed, numbers))
+
+    def _chunk(self) -> int:
+        pixels = self.protocol.objects[1] * self.side ** 2
+        return max(1, CHUNK // pixels) if self.device.type == 'cpu' else 1 << 20
+
+    def _lacks(self, scenes: Scenes) -> Tensor:
+        """Return which scenes show fewer objects than the protocol says, bool [B]."""
+        return (scenes.layers > 0).sum(dim=1) < self.protocol.objects[0]
+
+    def _composed(self, numbers: Tensor) -> Scenes:
+        """Compose scenes; on a CPU in parts that stay in its caches."""
         parts, workers = numbers.split(self._chunk()), torch.get_num_threads()
         if self.device.type != 'cpu' or workers == 1 or len(parts) == 1:
             return joined([self._compose(part) for part in parts])
@@ -93,25 +130,9 @@ class Compositor:
         finally:
             torch.set_num_threads(workers)  # threads to come would follow the last one's setting
 
-    def scene_without(self, number: int, gone: Tensor) -> Scenes:
-        """
-        Return scene `number` again without some of its objects, which changes nothing else.
-
-        gone bool [N]. What lay hidden beneath may come to light.
-        """
-        return self._compose(torch.tensor([number], device=self.device), gone)
-
-    def pictures(self, numbers: Tensor) -> Tensor:
-        """Return which picture of the atlas each object of those scenes shows, int64 [B, N]."""
-        return self._pictures(SceneRandom(self.seed, numbers))
-
-    def _chunk(self) -> int:
-        pixels = self.protocol.objects[1] * self.side ** 2
-        return max(1, CHUNK // pixels) if self.device.type == 'cpu' else 1 << 20
-
-    def _compose(self, numbers: Tensor, gone: Tensor | None = None) -> Scenes:
+    def _compose(self, numbers: Tensor, there: Tensor | None = None) -> Scenes:
         draw = SceneRandom(self.seed, numbers)
-        stack = self._stack(draw, gone)
+        stack = self._stack(draw, there)
         points, rgba, masks, layers = self._cleared(stack)
         shadow = self._shadows(stack, points)
         kept = torch.nonzero((rgba[3] > 0) | (shadow > 0))[:, 0]
@@ -124,17 +145,16 @@ class Compositor:
         image = painted(canvas, points, rgba, shadow, self.protocol.objects[1])
         return Scenes(developed(image, draw), masks, layers)
 
-    def _stack(self, draw: SceneRandom, gone: Tensor | None) -> Stack:
-        """Return objects from front to back, all but those that are gone, bool [N]."""
+    def _stack(self, draw: SceneRandom, there: Tensor | None) -> Stack:
+        """Return objects from front to back, as many as drawn or those `there`, bool [N]."""
         most = self.protocol.objects[1]
         pictures = self._pictures(draw).flatten()
         poses = self._poses(draw)
         dark = draw.uniform((1,), 0, self.protocol.shadow).expand_as(poses.size).flatten()
         move = 0.12 * draw.normal((1, 2)).clamp(-1.5, 1.5) * poses.size[..., None]
-        there = torch.arange(most, device=self.device) < draw.integers(
-            (1,), self.protocol.objects[0], most + 1)
-        if gone is not None:
-            there &= ~gone
+        count = draw.integers((1,), self.protocol.objects[0], most + 1)
+        there = (torch.arange(most, device=self.device) < count) if there is None \
+            else there.expand(poses.size.shape)
         level = self.atlas.level_of(poses.size * self.side).flatten()
         return Stack(there, poses, pictures, level, dark, move)
 

@@ -36,6 +36,12 @@ class Scenes:
     masks: Tensor
     layers: Tensor
 
+    def replace(self, index: Tensor, others: 'Scenes') -> None:
+        """Put other scenes of as many objects in place of those at `index`, int64 [n]."""
+        for held, given in ((self.image, others.image), (self.masks, others.masks),
+                            (self.layers, others.layers)):
+            held.index_copy_(0, index, given)
+
     @property
     def visible(self) -> Tensor:
         """Return the visible masks, bool [B, N, side, side]: amodal minus all in front."""

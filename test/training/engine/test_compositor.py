@@ -57,6 +57,42 @@ def test_a_scene_can_be_made_again_by_its_number(compositor):
     assert equal(maker.scenes(2), compositor('mixed', 64, seed=5, first=3).scenes(2))
 
 
+@pytest.mark.parametrize('protocol', ['mixed', 'fruit', 'bin', 'tools', 'stacks', 'flat'])
+def test_no_scene_has_fewer_objects_than_its_protocol_says(compositor, protocol):
+    counts = (compositor(protocol, 64, seed=3).scenes(100).layers > 0).sum(dim=1)
+    least, most = read_protocol(protocol).objects
+    assert least <= counts.min()
+    assert counts.max() <= most
+
+
+def test_only_scenes_of_too_few_objects_are_drawn_again(compositor):
+    first = compositor('mixed', 64, seed=3)._composed(torch.arange(100))
+    given = compositor('mixed', 64, seed=3).scenes(100)
+    lacked = (first.layers > 0).sum(dim=1) < 2
+    assert 0 < lacked.sum() < 10
+    assert torch.equal(first.image[~lacked], given.image[~lacked])
+    assert torch.equal(first.masks[~lacked], given.masks[~lacked])
+
+
+def test_cutouts_that_nobody_can_see_give_scenes_all_the_same():
+    faint = torch.full((2, 4, SIDE, SIDE), 3, dtype=torch.uint8)
+    source = Cutouts('faint', faint, ('a', 'b'), ('a', 'b'))
+    assert not Compositor([source], [1.0], read_protocol('tools'), 64).scenes(2).masks.any()
+
+
+def test_a_scene_is_made_again_of_some_of_its_objects(compositor):
+    maker = compositor('mixed', 64, seed=3)
+    whole = maker.scenes(6)
+    for number in range(6):
+        there = whole.layers[number] > 0
+        assert equal(maker.scene(number), maker.scene(number, there))
+        assert torch.equal(maker.scene(number, there).masks[0], whole.masks[number])
+        there[int(there.nonzero()[0])] = False
+        rest = maker.scene(number, there)
+        assert torch.equal(rest.masks[0, there], whole.masks[number, there])
+        assert not rest.masks[0, ~there].any()
+
+
 def test_boxes_cut_nothing_off(compositor, monkeypatch):
     narrow = compositor('mixed', 64, seed=5).scenes(16)
     monkeypatch.setattr('training.engine.compositor.MARGIN', 1.0)
