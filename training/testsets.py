@@ -84,12 +84,17 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """Return a file's SHA-256, 64 hex digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def settings_of(name: str, cutouts: Sequence[Path], count: int, side: int, views: int,
                 objects: int | None) -> dict[str, Any]:
     """Return all that the pixels of a set depend on, beside this code."""
     found: dict[str, Any] = {'scenes': count, 'side': side, 'seed': SEED}
     if name in FROM_CUTOUTS:
-        found['cutouts'] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in cutouts]
+        found['cutouts'] = [digest_of(path) for path in cutouts]
     elif name in ('mixed', 'bin'):
         found.update(views=views, objects=objects)
     return found
@@ -191,7 +196,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in given.cutouts:
             read_cutouts(path)  # said now if it is none, not after the other sets are made
         check_folder(given.out)
-        asked = (given.cutouts, given.scenes, given.side, given.views, given.objects)
+        cutouts = sorted(given.cutouts, key=digest_of)  # in any order the same pixels
+        asked = (cutouts, given.scenes, given.side, given.views, given.objects)
         settings = {name: settings_of(name, *asked) for name in given.sets}  # each set once
         with locked(given.out):
             try:

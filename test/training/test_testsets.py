@@ -132,6 +132,19 @@ def test_classes_is_composed_of_whole_classes_that_are_held_out(tmp_path, compos
     assert composed_of == [(held, held)]
 
 
+def test_files_of_cutouts_in_any_order_give_the_same_pixels(tmp_path):
+    files = []
+    for number, name in enumerate(read_config().held_classes[:2]):
+        files.append(str(tmp_path / f'{number}.npz'))
+        rgba = procedural_cutouts(4, number).rgba.permute(0, 2, 3, 1)
+        np.savez(files[-1], rgba=rgba.numpy(), label=np.zeros(4, int), class_names=[name])
+    for out, given in (('one', files), ('other', files[::-1])):
+        assert main(['--out', str(tmp_path / out), '--sets', 'classes', *SMALL,
+                     '--cutouts', *given]) == 0
+    one, other = (tmp_path / out / 'classes' / 'annotations.json' for out in ('one', 'other'))
+    assert checksum(one) == checksum(other)
+
+
 def test_fruit_without_cutouts_says_what_it_needs(tmp_path, capsys):
     assert main(['--out', str(tmp_path), '--sets', 'fruit']) == 2
     assert 'needs --cutouts' in capsys.readouterr().err
