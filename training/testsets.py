@@ -44,9 +44,6 @@ FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-
 CHECKSUMS = Path(__file__).with_name('testsets.json')
 SCENES, SIDE, SEED = 200, 256, 20_261_124
 BATCH = 10
-# MKL's exponentials round by the processor unless told so before the first; PyTorch's own, compiled
-# for AVX2 and AVX-512, round alike.
-SAME_EVERYWHERE = ('MKL_CBWR', 'COMPATIBLE')
 
 
 def compose(sources: tuple[Sequence[Cutouts], Sequence[float]], protocol: Protocol, out: Path,
@@ -174,7 +171,8 @@ def verdict(name: str, found: str, reference: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    os.environ.setdefault(*SAME_EVERYWHERE)
+    # MKL's exponentials round by the processor, unless MKL reads this before its first one.
+    os.environ.setdefault('MKL_CBWR', 'COMPATIBLE')
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[3:]))

@@ -26,8 +26,8 @@ from training.engine.warps import draw_poses, Pixels, pixels_of, Poses
 
 MARGIN = 0.15  # a soft rim reaches so far beyond object or shadow, share of the object's size
 RIM = 1.1  # where a picture ends on an object, -1 to 1, with the last texel's way to nothing
-AGAIN = 1 << 40  # a scene that shows too few objects gives way to the one so many further on
-TRIES = 16  # then it is left: cutouts that nobody can see give no more
+AGAIN = 1 << 40  # a scene that shows too few objects gives way to the one so many further on,
+TRIES = 15  # so often; then it is left: cutouts that nobody can see give no more
 CHUNK = 1 << 22  # pixels of masks that are made at once on a CPU: more leaves its caches
 
 
@@ -84,13 +84,7 @@ class Compositor:
         """Compose the next `batch` scenes."""
         numbers = torch.arange(self.next, self.next + batch, device=self.device)
         self.next += batch
-        scenes = self._composed(numbers)
-        for again in range(1, TRIES):
-            lacking = torch.nonzero(self._lacks(scenes))[:, 0]
-            if not len(lacking):
-                break
-            scenes.replace(lacking, self._composed(numbers[lacking] + again * AGAIN))
-        return scenes
+        return self._settled(numbers)[0]
 
     def scene(self, number: int, there: Tensor | None = None) -> Scenes:
         """
@@ -98,24 +92,28 @@ class Compositor:
 
         An object that is left out changes nothing else. What lay beneath it may come to light.
         """
-        for again in range(TRIES):
-            numbers = torch.tensor([number + again * AGAIN], device=self.device)
-            scenes = self._compose(numbers)
-            if not self._lacks(scenes).any():
-                break
+        scenes, numbers = self._settled(torch.tensor([number], device=self.device))
         return scenes if there is None else self._compose(numbers, there)
-
-    def pictures(self, numbers: Tensor) -> Tensor:
-        """Return which picture of the atlas each object of those scenes shows, int64 [B, N]."""
-        return self._pictures(SceneRandom(self.seed, numbers))
 
     def _chunk(self) -> int:
         pixels = self.protocol.objects[1] * self.side ** 2
         return max(1, CHUNK // pixels) if self.device.type == 'cpu' else 1 << 20
 
-    def _lacks(self, scenes: Scenes) -> Tensor:
-        """Return which scenes show fewer objects than the protocol says, bool [B]."""
-        return (scenes.layers > 0).sum(dim=1) < self.protocol.objects[0]
+    def _settled(self, numbers: Tensor) -> tuple[Scenes, Tensor]:
+        """
+        Compose scenes that show as many objects as the protocol says at least.
+
+        Where too few can be labelled, a scene far on stands in; its number is returned.
+        """
+        scenes = self._composed(numbers)
+        for _ in range(TRIES):
+            shown = (scenes.layers > 0).sum(dim=1)
+            lacking = torch.nonzero(shown < self.protocol.objects[0])[:, 0]
+            if not len(lacking):
+                break
+            numbers = numbers.index_add(0, lacking, torch.full_like(lacking, AGAIN))
+            scenes.replace(lacking, self._composed(numbers[lacking]))
+        return scenes, numbers
 
     def _composed(self, numbers: Tensor) -> Scenes:
         """Compose scenes; on a CPU in parts that stay in its caches."""
