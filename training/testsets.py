@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 import hashlib
 import json
-import os
 from pathlib import Path
 import shutil
 import sys
@@ -38,6 +37,7 @@ from training.engine.sources import sources_of
 from training.locks import LOCK, locked
 from training.meshes.atlas import render_atlas
 from training.meshes.piles import write_piles
+from training.rounding import round_alike
 
 SETS = ('fruit', 'classes', 'drawn', 'mixed', 'bin', 'physics')
 FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
@@ -171,8 +171,6 @@ def verdict(name: str, found: str, reference: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    # MKL's exponentials round by the processor, unless MKL reads this before its first one.
-    os.environ.setdefault('MKL_CBWR', 'COMPATIBLE')
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[3:]))
@@ -211,4 +209,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
+    round_alike()
     raise SystemExit(main())
