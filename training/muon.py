@@ -14,6 +14,7 @@ from torch import nn, Tensor
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 MOMENTUM = 0.95
+LEAST = 16  # rows and columns; what is narrower is AdamW's
 ADAM_SIZE = 0.2  # root mean square of AdamW's steps, in learning rates (Liu et al. 2025)
 
 
@@ -68,5 +69,6 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def is_matrix(parameter: nn.Parameter) -> bool:
-    """Return whether a parameter is a matrix, or filters [out, in, k, k] over several inputs."""
-    return parameter.ndim >= 2 and parameter.shape[1] > 1
+    """Return whether a parameter is a matrix, or filters over several channels, not too narrow."""
+    return parameter.ndim > 1 and parameter.shape[1] > 1 \
+        and min(len(parameter), parameter[0].numel()) >= LEAST

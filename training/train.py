@@ -32,6 +32,7 @@ from training.commands import add_backgrounds, add_cutouts, add_device, check_fo
 from training.config import DEFAULT, read_config, TrainConfig
 from training.feed import Feed
 from training.locks import locked
+from training.muon import is_matrix, Muon
 from training.objective import layer_losses
 from training.runs import check_same, Learner, left, read_state, TrainingError, write_state
 
@@ -85,15 +86,17 @@ def begun_model(config: TrainConfig, start: Checkpoint | None) -> EncodeOnceDeno
     return model
 
 
-def optimiser_of(model: EncodeOnceDenoiser, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return AdamW over all of the network, the encoder at its share of the learning rate."""
-    encoder = list(model.encoder.parameters())
-    known = {id(parameter) for parameter in encoder}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in known]
-    rate = config.learning_rate
-    return torch.optim.AdamW(
-        [{'params': rest, 'lr': rate}, {'params': encoder, 'lr': rate * config.encoder_rate}],
-        weight_decay=config.weight_decay, betas=(0.9, 0.99))
+def optimiser_of(model: EncodeOnceDenoiser, config: TrainConfig) -> Muon:
+    """Return Muon for the matrices and filters, AdamW for the rest; the encoder at its share."""
+    groups = []
+    for encoder, share in ((False, 1.0), (True, config.encoder_rate)):
+        for matrices in (False, True):
+            groups.append({
+                'lr': config.learning_rate * share, 'orthogonal': matrices,
+                'params': [parameter for name, parameter in model.named_parameters()
+                           if name.startswith('encoder.') == encoder
+                           and is_matrix(parameter) == matrices]})
+    return Muon(groups, config.weight_decay, betas=(0.9, 0.99))
 
 
 def layout_for(device: str) -> torch.memory_format:
