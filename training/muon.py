@@ -42,7 +42,11 @@ class Muon(torch.optim.AdamW):
         return loss
 
     def _turn(self, parameter: Tensor, rate: float, decay: float) -> None:
-        momentum = self.state[parameter].setdefault('momentum', torch.zeros_like(parameter))
+        state = self.state[parameter]
+        if not state:  # AdamW loads no state without its step
+            state.update(step=torch.zeros(()), momentum=torch.zeros_like(parameter))
+        momentum = state['momentum']
+        state['step'] += 1
         momentum.lerp_(parameter.grad, 1 - MOMENTUM)
         ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov's
         matrix = ahead.flatten(1)
