@@ -1,5 +1,7 @@
 """Muon turns every direction of a matrix alike; what is no matrix is AdamW's."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -70,7 +72,7 @@ def test_it_finds_a_linear_map_and_a_restored_one_goes_on_as_it_would():
     assert learnt(layer, muon, 60) < first / 10
     other, restored = begun()
     other.load_state_dict(layer.state_dict())
-    restored.load_state_dict(muon.state_dict())
+    restored.load_state_dict(copy.deepcopy(muon.state_dict()))
     learnt(layer, muon, 3)
     learnt(other, restored, 3)
     assert torch.equal(layer.weight, other.weight)

@@ -210,7 +210,7 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
     assert train.main(command) == 0
     given = read_config(config)
     wanted = [[given.learning_rate * train.learning_factor(step, given) * share
-               for share in (1, given.encoder_rate)] for step in (0, 1, 2, 2)]
+               for share in (1, 1, given.encoder_rate, given.encoder_rate)] for step in (0, 1, 2, 2)]
     assert rates == [pytest.approx(row) for row in wanted]
     assert numbers[0] == [2]
 
