@@ -6,6 +6,7 @@ torch.optim.Muon takes no filters, and orthogonalises in bfloat16, which is slow
 
 from collections.abc import Callable
 import math
+from typing import Any
 
 import torch
 from torch import nn, Tensor
@@ -21,13 +22,15 @@ ADAM_SIZE = 0.2  # root mean square of AdamW's steps, in learning rates (Liu et 
 class Muon(torch.optim.AdamW):
     """Muon for the parameters of groups with `orthogonal`, AdamW for all others."""
 
-    def __init__(self, groups: list[dict], weight_decay: float,
+    param_groups: list[dict[str, Any]]
+
+    def __init__(self, groups: list[dict[str, Any]], weight_decay: float,
                  betas: tuple[float, float]) -> None:
         """Take groups with `params`, `lr` and `orthogonal`; decay is of both kinds."""
         super().__init__(groups, weight_decay=weight_decay, betas=betas)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Take a step; parameters without gradient stay."""
         groups = self.param_groups
         try:

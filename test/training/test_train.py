@@ -209,8 +209,9 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
     numbers.clear()
     assert train.main(command) == 0
     given = read_config(config)
+    shares = (1, 1, given.encoder_rate, given.encoder_rate)
     wanted = [[given.learning_rate * train.learning_factor(step, given) * share
-               for share in (1, 1, given.encoder_rate, given.encoder_rate)] for step in (0, 1, 2, 2)]
+               for share in shares] for step in (0, 1, 2, 2)]
     assert rates == [pytest.approx(row) for row in wanted]
     assert numbers[0] == [2]
 
