@@ -29,7 +29,7 @@ class PaperConfig:
     weight_decay   of AdamW
     warmup         steps
     ema            decay of the averaged weights that are exported
-    precision      float32 or bfloat16 (autocast)
+    precision      float32, or bfloat16 (autocast) on a device that computes sooner in it
     seed           of scenes, samples and noise
     """
 

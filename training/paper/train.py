@@ -24,7 +24,7 @@ from PIL import Image
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.denoisers.prediction import predictor
-from seq_amodal_ros.devices import choose_device, DeviceError
+from seq_amodal_ros.devices import choose_device, computes_in_bfloat16, DeviceError
 from seq_amodal_ros.diffusion.samplers import dpm
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 import torch
@@ -150,8 +150,8 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
     batch, generator = batch_of(run, source, run.step)
     for group in run.learner.optimiser.param_groups:
         group['lr'] = config.learning_rate * min(1.0, (run.step + 1) / (config.warmup + 1))
-    with torch.autocast(processes.device.type, torch.bfloat16,
-                        enabled=config.precision == 'bfloat16'):
+    fast = config.precision == 'bfloat16' and computes_in_bfloat16(processes.device)
+    with torch.autocast(processes.device.type, torch.bfloat16, enabled=fast):
         loss = loss_of(network, batch, alpha_bar, config, generator)
     if processes.anywhere(not math.isfinite(loss.item())):
         last = source.next

@@ -44,6 +44,24 @@ def test_a_run_exports_weights_that_load_and_say_how_they_were_made(command, tmp
     assert list((tmp_path / 'run').glob('events.*'))
 
 
+@pytest.mark.parametrize('sooner, wanted, used', [(True, 'bfloat16', True),
+                                                  (False, 'bfloat16', False),
+                                                  (True, 'float32', False)])
+def test_bfloat16_is_for_a_device_that_computes_sooner_in_it(command, preset, tmp_path, monkeypatch,
+                                                             sooner, wanted, used):
+    preset.write_text(preset.read_text().replace('float32', wanted))
+    loss_of, seen = train.loss_of, []
+
+    def watched(*given):
+        seen.append(torch.is_autocast_enabled('cpu'))
+        return loss_of(*given)
+
+    monkeypatch.setattr(train, 'computes_in_bfloat16', lambda device: sooner)
+    monkeypatch.setattr(train, 'loss_of', watched)
+    assert train.main([*command, '--steps', '1', '--out', str(tmp_path / 'run')]) == 0
+    assert seen == [used]
+
+
 def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(command, tmp_path, monkeypatch):
     monkeypatch.setattr(train, 'SAVE_EVERY', 1)
     assert train.main([*command, '--out', str(tmp_path / 'whole')]) == 0
