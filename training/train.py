@@ -136,7 +136,7 @@ class Run:
             self.learner.optimiser, lambda step: learning_factor(step, config))
         self.identity = json.loads(json.dumps(asdict(config)))
         del self.identity['steps']  # a run may be made longer
-        self.identity.update(data=list(data), start=start and start.label)
+        self.identity.update(data=list(data), start=start and start.label, optimiser='Muon')
         if saved is not None:
             self._restore(saved)
 
