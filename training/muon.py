@@ -46,10 +46,9 @@ class Muon(torch.optim.AdamW):
 
     def _turn(self, parameter: Tensor, rate: float, decay: float) -> None:
         state = self.state[parameter]
-        if not state:  # AdamW loads no state without its step
+        if not state:  # AdamW's loading asks for a step in every state
             state.update(step=torch.zeros(()), momentum=torch.zeros_like(parameter))
         momentum = state['momentum']
-        state['step'] += 1
         momentum.lerp_(parameter.grad, 1 - MOMENTUM)
         ahead = parameter.grad.lerp(momentum, MOMENTUM)  # Nesterov's
         matrix = ahead.flatten(1)

@@ -1,8 +1,8 @@
 """
-The same rounding on every x86-64 processor: each library is held to what all processors have.
+The same rounding on every x86-64 processor: each library is held to what all of them have.
 
-By itself a library takes the widest instructions of the processor it is on. Those add and multiply
-in another order, and one pixel more is bright, or a pile falls otherwise.
+By itself a library takes the widest instructions of the processor that it is on. Those add and
+multiply in another order: a pixel is brighter by one, or a pile falls otherwise.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ import sys
 import numpy as np
 
 NUMPY = 'NPY_DISABLE_CPU_FEATURES'
-BASELINE = {'ATEN_CPU_CAPABILITY': 'default',    # torch
-            'MKL_CBWR': 'COMPATIBLE',            # its exponentials and matrices
-            'ONEDNN_MAX_CPU_ISA': 'SSE41',       # its convolutions
-            'OPENBLAS_CORETYPE': 'Nehalem'}      # NumPy's matrices
+BASELINE = {'ATEN_CPU_CAPABILITY': 'default',  # torch
+            'MKL_CBWR': 'COMPATIBLE',          # torch's exponentials and matrices
+            'ONEDNN_MAX_CPU_ISA': 'SSE41',     # torch's convolutions
+            'OPENBLAS_CORETYPE': 'Nehalem'}    # NumPy's matrices
 
 
 def held_back(environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,9 +8,10 @@ writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and
 need nothing from outside the package registries. `fruit`, a stand-in for Intra-AFruit, is made of
 the varieties that the training's config holds out, `classes` of whole classes that it holds out,
-arranged as in `mixed`; so is `drawn`, of drawn objects alone. The pixels are the same on every
-x86-64 processor (training.rounding). A set that is there already is kept if it was made with the
-same settings, which OUT/SET.settings.json states; if not, that is an error.
+arranged as in `mixed`; so is `drawn`, of drawn objects alone. For the same pixels on every x86-64
+processor, libraries are held to what all of them have (training.rounding). A set that is there
+already is kept if it was made with the same settings, which OUT/SET.settings.json states; if not,
+that is an error.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,8 +166,8 @@ def verdict(name: str, found: str, reference: bool) -> str:
         return f'no reference checksum for {name} yet'
     if known[name] == found:
         return 'the reference pixels'
-    return ('NOT the reference pixels: another library rounds otherwise, or other cutouts were '
-            'given; say so beside scores')
+    return ('NOT the reference pixels: made by an earlier commit (then remove it), of other '
+            'cutouts, or where a library rounds otherwise; say so beside scores')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

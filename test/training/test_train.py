@@ -58,6 +58,18 @@ def test_a_run_goes_on_with_the_scenes_that_it_was_begun_with(config, composed, 
     assert train.main([*command, *recorded]) == 0
 
 
+def test_a_run_that_another_optimiser_began_is_refused_and_kept(config, tmp_path, caplog):
+    command = ['--run', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
+    assert train.main([*command, '--minutes', '0']) == 0
+    saved = state(tmp_path / 'run')
+    del saved['identity']['optimiser']  # as runs of earlier commits
+    torch.save(saved, tmp_path / 'run' / 'state.pt')
+    before = (tmp_path / 'run' / 'state.pt').read_bytes()
+    assert train.main(command) == 2
+    assert 'begun with other values of optimiser' in caplog.text
+    assert (tmp_path / 'run' / 'state.pt').read_bytes() == before
+
+
 def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder = tmp_path / 'run'
     folder.mkdir()
