@@ -2,7 +2,8 @@
 The same rounding on every x86-64 processor: each library is held to what all of them have.
 
 By itself a library takes the widest instructions of the processor that it is on. Those add and
-multiply in another order: a pixel is brighter by one, or a pile falls otherwise.
+multiply in another order: a pixel is brighter by one, or a pile falls otherwise. The C library's
+sines are not held: without fused multiply-add (before 2013) piles fall otherwise still.
 """
 
 from collections.abc import Mapping
