@@ -76,7 +76,11 @@ class Segmenter:
 
     def frames(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
                defer: bool = True, ended: Ended = never) -> Frames:
-        """Return images of one working shape, encoded, ready to be asked for layers."""
+        """
+        Return images of one working shape, encoded, ready to be asked for layers.
+
+        Once `ended` their answers raise HaltedError.
+        """
         shape = self.working_shape(images[0], settings)
         return Frames(self._network, images, shape, settings, defer, ended)
 
@@ -86,7 +90,7 @@ class Segmenter:
         Return Alg. 2's layers of each image in the denoiser's working shape.
 
         Images of one working shape share the network's calls; what an image gets does not depend
-        on the others beyond rounding.
+        on the others beyond rounding. Raises HaltedError once `ended`.
         """
         alike: dict[tuple[int, int], list[int]] = {}
         for number, image in enumerate(images):

@@ -1,7 +1,6 @@
 """Settings in YAML: a file holds each known key once, no other, and values of the right kind."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import fields
 from pathlib import Path
 import sys
 from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
@@ -64,27 +63,19 @@ def as_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
             for key, value in settings.items()}
 
 
-def read_as(kind: type[Kind], path: Path, way_out: str = '', **more: Any) -> Kind:
-    """
-    Return a YAML file's settings as a dataclass; `more` are fields that the file does not hold.
-
-    Raises ValueError, naming file and setting, as `read_settings` and `made` do.
-    """
-    known = {field.name for field in fields(kind)} - set(more)  # type: ignore[arg-type]
-    return made(kind, {**read_settings(path, known, way_out), **more}, str(path))
-
-
 def read_named(kind: type[Kind], folder: Path, name: str) -> Kind:
     """
     Return the settings of a YAML file, given by its path or as a name in `folder`.
 
-    A field `name` of the dataclass is the file's stem. Raises ValueError, naming the file and what
-    else could be given, as `read_as` does.
+    A field `name` of the dataclass is the file's stem, which the file does not hold. Raises
+    ValueError, naming the file and what else could be given, as `read_settings` and `made` do.
     """
     path = Path(name) if name.endswith('.yaml') else folder / f'{name}.yaml'
     shipped = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
-    named = {'name': path.stem} if 'name' in get_type_hints(kind) else {}
-    return read_as(kind, path, f'; take one of {shipped}, or the path of a .yaml file', **named)
+    hints = get_type_hints(kind)
+    given = read_settings(path, set(hints) - {'name'},
+                          f'; take one of {shipped}, or the path of a .yaml file')
+    return made(kind, {**given, 'name': path.stem} if 'name' in hints else given, str(path))
 
 
 def made(kind: type[Kind], settings: Mapping[str, Any], where: str) -> Kind:
