@@ -99,7 +99,7 @@ def overview(image: Rgb, scene: LayeredScene) -> Rgb:
     """Return one sheet: input, all layers, uncertainty; each layer; each hypothesis."""
     small = _fitted(image)
     scene = _scaled(scene, *small.shape[:2]) if small.shape != image.shape else scene
-    rows = [[('input', small), (f'{len(scene.objects)} objects, {scene.depth} layers',
+    rows = [[('input', small), (f'objects: {len(scene.objects)}, layers: {scene.depth}',
                                 draw_layers(small, scene)),
              ('where the hypotheses disagree', draw_uncertainty(small, scene))]]
     rows.append([(f'layer {i}' + (': nothing lies on these' if i == 1 else ''),
