@@ -1,6 +1,7 @@
 """seq-amodal as a user calls it: files in, files out, one clear line when something is wrong."""
 
 import json
+from pathlib import Path
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, t
     assert Image.open(tmp_path / 'fruits.layers.png').width > 600
     assert (tmp_path / 'smarties.layers.png').is_file()
     found = list(samples(tmp_path / 'annotations.json'))
-    assert [sample.path.name for sample in found] == ['fruits.jpg', 'smarties.png']
+    assert [Path(sample.name).name for sample in found] == ['fruits.jpg', 'smarties.png']
     assert sum(len(sample.masks) for sample in found) >= 2
     assert 'pick' in capsys.readouterr().out
 
@@ -121,7 +122,7 @@ def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path):
     assert main(command) == main(command) == 0
     (tmp_path / 'pictures').rename(tmp_path / 'moved')
     sample, = samples(tmp_path / 'moved' / 'out' / 'annotations.json')
-    assert sample.path.resolve() == tmp_path / 'moved' / 'a.png'
+    assert Path(sample.name).resolve() == tmp_path / 'moved' / 'a.png'
 
 
 def test_what_is_not_defined_is_none(tmp_path, capsys):

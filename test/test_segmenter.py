@@ -68,9 +68,9 @@ def test_images_segmented_together_get_what_each_gets_alone(segmenter, image):
 @pytest.mark.parametrize('steps', [1, 2])
 def test_what_may_lie_deeper_is_left_out_for_now(segmenter, composed, photographs, steps):
     settings, put_off = Settings(steps=steps), 0
-    paths = [sample.path for sample in samples(composed / 'annotations.json')]
-    for path in [*paths, *sorted(photographs.glob('*.[jp][pn]g'))]:
-        picture = load_image(path)
+    scenes = [sample.read() for sample in samples(composed / 'annotations.json')]
+    photos = [load_image(path) for path in sorted(photographs.glob('*.[jp][pn]g'))]
+    for picture in [*scenes, *photos]:
         shape = segmenter.working_shape(picture, settings)
         blank = np.zeros((1, *shape), bool)
         everything, sure = (
@@ -163,7 +163,7 @@ def test_trained_weights_find_what_lies_on_top(segmenter, composed):
     overlap = []
     for sample in samples(composed / 'annotations.json'):
         truth = sample.masks[sample.layers == 1].any(axis=0)
-        answer = segmenter.segment(load_image(sample.path)).layer_mask(1)
+        answer = segmenter.segment(sample.read()).layer_mask(1)
         overlap.append((truth & answer).sum() / (truth | answer).sum())
     assert np.mean(overlap) > 0.6
 

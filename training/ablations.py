@@ -19,8 +19,8 @@ import tempfile
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
 from seq_amodal_ros.devices import choose_device
-from seq_amodal_ros.evaluation.amodal_coco import Sample
 from seq_amodal_ros.evaluation.report import evaluate, shown
+from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of

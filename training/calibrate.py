@@ -24,8 +24,9 @@ import numpy as np
 from seq_amodal_ros.checkpoint import check_target, Checkpoint, load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceDenoiser
 from seq_amodal_ros.devices import choose_device
-from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import check_writable
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of

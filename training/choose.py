@@ -21,8 +21,9 @@ import tempfile
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
 from seq_amodal_ros.devices import choose_device
-from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate
+from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.average import averaged
 from training.calibrate import prepared

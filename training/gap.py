@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.cli import settings_of
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_picture, Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.metrics import iou
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.objects import scaled
 from seq_amodal_ros.scene import Mask
 from seq_amodal_ros.segmenter import Segmenter, Settings
@@ -38,7 +39,7 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
     """Return the IOU of each layer over the images that hold it."""
     found: dict[int, Gap] = {}
     for sample in tqdm(truth, desc='evaluating', unit='image', disable=None):
-        image = load_picture(sample)
+        image = sample.picture()
         own = segmenter.segment(image)
         height, width = segmenter.working_shape(image, segmenter.settings)
         frames = segmenter.frames([image], segmenter.settings, defer=False)

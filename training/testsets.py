@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from seq_amodal_ros.evaluation.amodal_coco import load_image, samples, write_amodal_coco
+from seq_amodal_ros.evaluation.amodal_coco import samples, write_amodal_coco
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
@@ -76,7 +76,7 @@ def checksum(path: Path) -> str:
     """Return SHA-256 over pictures, masks and layers of a set, as decoded: 64 hex digits."""
     digest = hashlib.sha256()
     for sample in samples(path):
-        for array in (load_image(sample.path), np.packbits(sample.masks),
+        for array in (sample.read(), np.packbits(sample.masks),
                       sample.layers.astype('<i8')):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

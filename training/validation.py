@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from seq_amodal_ros.evaluation.amodal_coco import Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.sample import Sample
 from training.config import read_config
 from training.engine.protocols import read_protocol
 from training.engine.sources import sources_of

@@ -10,7 +10,7 @@ Layers that are not given follow from occluded_by by Eq. 2.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -21,28 +21,14 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from seq_amodal_ros.evaluation.coco_masks import DatasetError, read_mask, rle_of
+from seq_amodal_ros.evaluation.coco_masks import read_mask, rle_of
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionCycleError
 
 MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
 MAX_LAYER = 1000
 MAX_MASK_PIXELS = 1 << 31  # of all masks of an image
-
-
-@dataclass(frozen=True)
-class Sample:
-    """
-    One image and its truth.
-
-    path    picture; read it with `load_image`
-    masks   amodal masks, bool [N, height, width]
-    layers  occlusion layers, int64 [N], counted from 1
-    """
-
-    path: Path
-    masks: NDArray[np.bool_]
-    layers: NDArray[np.int64]
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
@@ -128,17 +114,9 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
             raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} masks of '
                                f'{width}x{height} are more than {MAX_MASK_PIXELS:,} pixels')
         masks = [_mask(path, annotation, height, width) for annotation in annotations]
-        yield Sample(picture, np.array(masks, bool).reshape(len(masks), height, width),
+        yield Sample(str(picture), partial(load_image, picture),
+                     np.array(masks, bool).reshape(len(masks), height, width),
                      _layers(path, annotations))
-
-
-def load_picture(sample: Sample) -> NDArray[np.uint8]:
-    """Return a sample's picture as `load_image`; raises DatasetError if its masks' size differs."""
-    picture, (height, width) = load_image(sample.path), sample.masks.shape[1:]
-    if picture.shape[:2] != (height, width):
-        raise DatasetError(f'{sample.path}: picture is {picture.shape[1]}x{picture.shape[0]}, its '
-                           f'masks are {width}x{height}')
-    return picture
 
 
 def read_occluders(path: Path, ids: Sequence[int], occluded_by: Sequence[Any], key: str,

@@ -5,10 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-
-
-class DatasetError(ValueError):
-    """A data set or picture that cannot be used; the message names file and annotation."""
+from seq_amodal_ros.evaluation.sample import DatasetError
 
 
 def read_mask(given: Any, height: int, width: int, name: str, key: str) -> NDArray[np.bool_]:

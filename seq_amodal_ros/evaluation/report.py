@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_picture, Sample
 from seq_amodal_ros.evaluation.metrics import LayerScore, ObjectScore
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.evaluation.uncertainty import HypothesisScore
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
@@ -26,7 +26,7 @@ def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
     objects, hypotheses = ObjectScore(), HypothesisScore()
     images, pixels, seconds = 0, 0, 0.0
     for sample in tqdm(samples, desc='evaluating', unit='image', disable=None):
-        image = load_picture(sample)
+        image = sample.picture()
         began = time.perf_counter()
         scene = segment(image)
         seconds += time.perf_counter() - began

@@ -6,13 +6,15 @@ last folder of an image holds a blank mask.png (Alg. 1's step N + 1).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_image, Sample
+from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.scene import cumulative_masks
 
 
@@ -59,7 +61,8 @@ def _sample(name: Path, folders: dict[int, Path]) -> Sample:
     held = masks[masks.any(axis=(1, 2))]
     if not masks[:len(held)].any(axis=(1, 2)).all():
         raise DatasetError(f'{name}: a blank mask.png lies before a layer; only the last is blank')
-    return Sample(folders[1] / 'image.png', held, np.arange(1, len(held) + 1))
+    picture = folders[1] / 'image.png'
+    return Sample(str(picture), partial(load_image, picture), held, np.arange(1, len(held) + 1))
 
 
 def _mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:

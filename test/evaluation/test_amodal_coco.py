@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import (
-    DatasetError,
     load_image,
     read_amodal_coco,
     read_entries,
@@ -15,6 +14,7 @@ from seq_amodal_ros.evaluation.amodal_coco import (
     write_amodal_coco,
 )
 from seq_amodal_ros.evaluation.coco_masks import read_mask
+from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
 

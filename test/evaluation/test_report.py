@@ -1,11 +1,13 @@
 """An oracle scores 100, a blind one 0; so the figures mean something."""
 
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate, table
+from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
 
 
@@ -54,7 +56,7 @@ def test_the_table_shows_every_layer(composed):
 
 def test_a_picture_of_another_size_is_named(composed):
     sample = next(samples(composed / 'annotations.json'))
-    cut = Sample(sample.path, sample.masks[:, :-1], sample.layers)
+    cut = replace(sample, masks=sample.masks[:, :-1])
     with pytest.raises(DatasetError, match=r'00000\.png: picture is 256x256, its masks are'):
         evaluate([cut], lambda image: LayeredScene(*image.shape[:2], ()))
 

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation import sas
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError
+from seq_amodal_ros.evaluation.sample import DatasetError
 
 
 @pytest.fixture

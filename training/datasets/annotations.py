@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.amodal_coco import (
-    DatasetError,
     image_size,
     load_image,
     read_entries,
     read_occluders,
 )
 from seq_amodal_ros.evaluation.coco_masks import read_mask
+from seq_amodal_ros.evaluation.sample import DatasetError
 from training.datasets.keymap import DEPTHS, KeyMap, value_at
 from training.datasets.preprocess import (
     crop_box,

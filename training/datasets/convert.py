@@ -22,12 +22,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from seq_amodal_ros.evaluation import sas
-from seq_amodal_ros.evaluation.amodal_coco import (
-    annotation_of,
-    DatasetError,
-    read_entries,
-    write_entries,
-)
+from seq_amodal_ros.evaluation.amodal_coco import annotation_of, read_entries, write_entries
+from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import bounding_box, layer_masks, occlusion_layers
 from tqdm import tqdm
 from training.arrays import Arrays

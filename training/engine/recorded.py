@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import load_picture, Sample, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.sample import Sample
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -42,9 +43,9 @@ class RecordedScenes:
                 if not len(sample.layers):  # nothing of it can be learnt, layer by layer
                     continue
                 if len(sample.layers) > MOST:
-                    raise ValueError(f'{sample.path}: {len(sample.layers)} objects; at most '
+                    raise ValueError(f'{sample.name}: {len(sample.layers)} objects; at most '
                                      f'{MOST} can be trained on')
-                pictures.append(cv2.resize(load_picture(sample), (side, side),
+                pictures.append(cv2.resize(sample.picture(), (side, side),
                                            interpolation=cv2.INTER_AREA))
                 bits.append(_packed(sample, side))
                 layers.append(np.pad(np.sort(sample.layers), (0, MOST - len(sample.layers))))

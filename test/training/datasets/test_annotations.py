@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, read_entries
+from seq_amodal_ros.evaluation.amodal_coco import read_entries
+from seq_amodal_ros.evaluation.sample import DatasetError
 from training.datasets.annotations import describe, MAX_OBJECTS, read_scene, Source
 from training.datasets.keymap import read_keymap
 

@@ -1,6 +1,7 @@
 """A set is converted whole or not at all; what is left out or bad is counted and named."""
 
 import json
+from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation import sas
-from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
 from training.datasets import convert
 from training.datasets.convert import main
 from training.locks import locked
@@ -63,11 +64,11 @@ def test_amodal_coco_is_read_back(foreign, capsys):
     assert foreign.run() == 0
     assert capsys.readouterr().out.startswith('3 images with 9 objects written, 0 left out')
     found = list(samples(foreign.out / 'annotations.json'))
-    assert [sample.path.name for sample in found] == [f'{i:012d}.png' for i in (1, 2, 3)]
+    assert [Path(sample.name).name for sample in found] == [f'{i:012d}.png' for i in (1, 2, 3)]
     for sample in found:
         assert sample.layers.tolist() == [1, 2, 3]
         assert sample.masks.sum(axis=(1, 2)).tolist() == [1024, 1024, 256]
-        assert load_image(sample.path).shape == (64, 64, 3)
+        assert sample.read().shape == (64, 64, 3)
     [entry] = [a for a in json.loads((foreign.out / 'annotations.json').read_text())['annotations']
                if a['id'] == 5]
     assert (entry['image_id'], entry['occluded_by'], entry['layer']) == (2, [4], 2)
@@ -133,7 +134,7 @@ def test_what_is_bad_stops_it_or_is_skipped_and_listed(foreign, capsys, damage, 
     out = capsys.readouterr().out
     assert out.startswith('2 images with 6 objects written') and '1 faults skipped' in out
     assert reason in out
-    names = [sample.path.stem for sample in samples(foreign.out / 'annotations.json')]
+    names = [Path(sample.name).stem for sample in samples(foreign.out / 'annotations.json')]
     assert [int(name) for name in names] == [1, 3]
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, samples, write_amodal_coco
+from seq_amodal_ros.evaluation.amodal_coco import samples, write_amodal_coco
+from seq_amodal_ros.evaluation.sample import DatasetError
 import torch
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import layered_scene

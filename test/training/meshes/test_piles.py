@@ -1,8 +1,10 @@
 """Piles carry exact truth, read back as amodal COCO, and depend on nothing but the seed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import load_image, read_amodal_coco, samples
+from seq_amodal_ros.evaluation.amodal_coco import read_amodal_coco, samples
 from seq_amodal_ros.evaluation.coco_masks import read_mask
 from seq_amodal_ros.scene import occlusion_layers
 from training.meshes import piles
@@ -31,9 +33,9 @@ def crowded():
 
 def test_piles_read_back_as_amodal_coco(made):
     found = list(samples(made / 'annotations.json'))
-    assert [sample.path.name for sample in found] == ['00000.png', '00001.png']
+    assert [Path(sample.name).name for sample in found] == ['00000.png', '00001.png']
     for sample in found:
-        assert load_image(sample.path).shape == (SIDE, SIDE, 3)
+        assert sample.read().shape == (SIDE, SIDE, 3)
         assert 2 <= len(sample.masks) <= 4
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, load_picture, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.sample import DatasetError
 from training.datasets.preprocess import shrink_image, shrink_mask
 
 
@@ -39,7 +40,7 @@ def read_test(path: Path, size: int, limit: int) -> Sequence[TestImage]:
     found = []
     for sample in islice(samples(path), limit):
         masks = [shrink_mask(mask, size) for mask in sample.masks]
-        found.append(TestImage(shrink_image(load_picture(sample), size),
+        found.append(TestImage(shrink_image(sample.picture(), size),
                                np.array(masks, bool).reshape(-1, size, size), sample.layers))
     if not found:
         raise DatasetError(f'{path}: the split is empty, nothing to test on')

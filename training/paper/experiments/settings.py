@@ -8,7 +8,7 @@ from seq_amodal_ros.segmenter import Settings
 from training.settings import read_named
 
 FOLDER = Path(__file__).parent
-COUNTS = ('steps', 'layer_steps', 'layers', 'images', 'ensemble_images', 'default_steps', 'batch')
+COUNTS = ('steps', 'layer_steps', 'layers', 'images', 'default_steps', 'batch')
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class Setting:
     images          test images
     hypotheses      K
     ensembles       the K of Tab. 1
-    ensemble_images  of how many images
     sampler         and `sampling_steps` of it
     noise_levels    of Tab. 3, shares of training samples
     default_steps   optimiser steps of the default's network, beside which the paper's is
@@ -38,7 +37,6 @@ class Setting:
     images: int
     hypotheses: int
     ensembles: Sequence[int]
-    ensemble_images: int
     sampler: str
     sampling_steps: int
     noise_levels: Sequence[float]

@@ -55,11 +55,10 @@ class Bench:
         return list(read_test(self.test, checkpoint.model.mask_size,
                               limit or self.setting.images))
 
-    def begin(self, title: str, limit: int | None = None,
-              ) -> tuple[Checkpoint, list[TestImage], Report]:
+    def begin(self, title: str) -> tuple[Checkpoint, list[TestImage], Report]:
         """Return the model with cumulative mask, the test images and a report without rows."""
         model = self.model()
-        truth = self.truth(model, limit)
+        truth = self.truth(model)
         return model, truth, self.report(title, model, len(truth))
 
     def report(self, title: str, checkpoint: Checkpoint, images: int) -> Report:
@@ -82,8 +81,7 @@ class Bench:
 
 def table_1(bench: Bench) -> Report:
     """Tab. 1: the number K of masks sampled for each layer."""
-    model, truth, report = bench.begin('Tab. 1: number of generated masks K',
-                                       bench.setting.ensemble_images)
+    model, truth, report = bench.begin('Tab. 1: number of generated masks K')
     for k in bench.setting.ensembles:
         setting = replace(bench.setting, hypotheses=k)
         scores = layer_scores(truth, sequential(model, truth, setting, bench.data.device))

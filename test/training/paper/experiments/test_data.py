@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from seq_amodal_ros.evaluation.amodal_coco import DatasetError, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.sample import DatasetError
 from training.paper.experiments.data import read_test
 
 

@@ -17,7 +17,7 @@ def command(preset, composed, tmp_path):
     """Return the arguments of a tiny experiment, but for its name."""
     content = {**yaml.safe_load((FOLDER / 'small.yaml').read_text()), 'preset': str(preset),
                'steps': 2, 'layer_steps': 1, 'layers': 2, 'images': 3, 'ensembles': [2],
-               'ensemble_images': 2, 'sampling_steps': 2, 'noise_levels': [0.0, 0.5], 'batch': 2,
+               'sampling_steps': 2, 'noise_levels': [0.0, 0.5], 'batch': 2,
                'default_steps': 1}
     setting = tmp_path / 'tiny_setting.yaml'
     setting.write_text(yaml.safe_dump(content))
