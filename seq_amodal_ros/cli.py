@@ -1,8 +1,9 @@
 """
-seq-amodal: segment pictures and evaluate data sets, without ROS.
+seq-amodal: segment pictures, evaluate data sets and rosbags, without ROS.
 
     seq-amodal predict IMAGE... [--out DIR]
-    seq-amodal evaluate --coco annotations.json [--sas DIR] [--json out.json]
+    seq-amodal evaluate --coco annotations.json [--sas DIR] [--bag BAG] [--json out.json]
+    seq-amodal score BAG [--json out.json]
 """
 
 import argparse
@@ -16,12 +17,14 @@ import sys
 import threading
 from typing import Any
 
+from seq_amodal_ros.bridge import bags
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview, png
 from seq_amodal_ros.evaluation.reliability import draw_reliability
-from seq_amodal_ros.evaluation.report import evaluate, table
+from seq_amodal_ros.evaluation.report import evaluate, score, table
+from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import check_writable, write_atomic
 from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.scene import LayeredScene
@@ -74,30 +77,61 @@ def _sheet(folder: Path, picture: Path) -> Path:
 
 
 def evaluate_data(given: argparse.Namespace) -> None:
-    """Score the weights on data sets; print the table, write JSON if asked to."""
-    if given.coco is None and given.sas is None:
-        raise ValueError('nothing to evaluate: give --coco FILE or --sas FOLDER')
+    """Score the weights on data sets and bags; print the table, write JSON if asked to."""
+    evaluated = [path for path in (given.coco, given.sas, given.bag) if path is not None]
+    if not evaluated:
+        raise ValueError('nothing to evaluate: give --coco FILE, --sas FOLDER or --bag BAG')
     if given.limit is not None and given.limit < 1:
         raise ValueError(f'--limit {given.limit}: it counts from 1')
     segmenter = _segmenter(given)
-    for option, target in (('--json', given.json), ('--reliability', given.reliability)):
-        if target is not None:
-            _check(option, target)
-            if given.coco is not None and target.resolve() == given.coco.resolve():
-                raise ValueError(f'{option} {target} would replace what is evaluated; name '
-                                 'another file')
-    sources = []
+    _check_results(given, evaluated)
+    sources: list[Iterator[Sample]] = []
     if given.coco is not None:
         sources.append(amodal_coco.samples(given.coco, given.limit))
     if given.sas is not None:
         sources.append(sas.samples(given.sas, given.limit))
+    if given.bag is not None:
+        found = bags.samples(given.bag, given.image_topic, given.truth_topic)
+        sources.append(itertools.islice(found, given.limit))
     result = evaluate(itertools.chain(*sources), segmenter.segment)
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
                   max_layers=used.max_layers, min_area=used.min_area,
                   mask_size=segmenter.mask_size, device=str(segmenter.device),
                   precision=segmenter.precision, weights=segmenter.label)
+    _show_results(given, result, (
+        f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
+        f'{used.sampler} of {used.steps} steps, K = {used.hypotheses}, masks of '
+        f'{segmenter.mask_size}, {segmenter.device} in {segmenter.precision}, weights '
+        f'{segmenter.label}'))
+
+
+def score_answers(given: argparse.Namespace) -> None:
+    """Score what a node answered, as recorded in a bag beside the truth."""
+    _check_results(given, [given.bag])
+    answers = bags.Answers(given.bag, given.answers_topic, given.truth_topic)
+    result = score(answers)
+    weights = ', '.join(sorted(answers.models))
+    result.update(frames=answers.frames, weights=weights)
+    _show_results(given, result, f'{result["images"]} of {answers.frames} frames were answered, '
+                                 f'weights {weights}')
+
+
+def _check_results(given: argparse.Namespace, evaluated: Sequence[Path]) -> None:
+    """Raise ValueError, naming the option, where a result cannot be written or would do harm."""
+    kept = {path.resolve() for path in evaluated}
+    for option, target in (('--json', given.json), ('--reliability', given.reliability)):
+        if target is not None:
+            if kept & {target.resolve(), target.resolve().parent}:
+                raise ValueError(f'{option} {target} would replace, or lie among, what is '
+                                 'evaluated; name another file')
+            _check(option, target)
+
+
+def _show_results(given: argparse.Namespace, result: dict[str, Any], conditions: str) -> None:
+    """Print the table and what it was measured on; write the files that were asked for."""
     print(table(result))
+    print(conditions)
     if given.json is not None:
         write_atomic(given.json, json.dumps(result, indent=1).encode() + b'\n')
     if given.reliability is not None:
@@ -153,6 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     common.add_argument('--weights', default=DEFAULT,
                         help='name of shipped weights or a .safetensors file')
+    results = argparse.ArgumentParser(add_help=False)
+    results.add_argument('--truth-topic', default=bags.TRUTH_TOPIC, metavar='TOPIC',
+                         help="of a bag's truth, LayeredAmodalMasks (%(default)s)")
+    results.add_argument('--json', type=Path, help='write the figures to this file too')
+    results.add_argument('--reliability', type=Path, metavar='PNG',
+                         help='draw there how often hidden pixels are as the hypotheses say')
     parser = argparse.ArgumentParser(prog='seq-amodal', description='Sequential amodal '
                                      'segmentation: whole objects, sorted into occlusion layers.')
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
@@ -160,14 +200,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
     command.add_argument('--out', type=Path, default=Path('out'), help='folder (default out/)')
     command.set_defaults(run=predict)
-    command = commands.add_parser('evaluate', parents=[common], help=evaluate_data.__doc__)
+    command = commands.add_parser('evaluate', parents=[common, results],
+                                  help=evaluate_data.__doc__)
     command.add_argument('--coco', type=Path, help='annotations.json in amodal-COCO form')
     command.add_argument('--sas', type=Path, help='folder of <image>_<layer>/ folders')
+    command.add_argument('--bag', type=Path, help='rosbag2 of images and their truth')
+    command.add_argument('--image-topic', default=bags.IMAGE_TOPIC, metavar='TOPIC',
+                         help='of Image, or with /compressed of CompressedImage (%(default)s)')
     command.add_argument('--limit', type=int, help='only the first so many images')
-    command.add_argument('--json', type=Path, help='write the figures to this file too')
-    command.add_argument('--reliability', type=Path, metavar='PNG',
-                         help='draw there how often hidden pixels are as the hypotheses say')
     command.set_defaults(run=evaluate_data)
+    command = commands.add_parser('score', parents=[results], help=score_answers.__doc__)
+    command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 of answers and their truth')
+    command.add_argument('--answers-topic', default=bags.ANSWERS_TOPIC, metavar='TOPIC',
+                         help='of LayeredAmodalMasks (%(default)s)')
+    command.set_defaults(run=score_answers)
     return parser
 
 

@@ -31,6 +31,12 @@ def photographs():
     return DATA / 'photographs'
 
 
+@pytest.fixture(scope='session')
+def pile():
+    """Return the rosbag2 of a pile that ships for tests."""
+    return DATA / 'pile'
+
+
 @pytest.fixture
 def small_checkpoint(tmp_path):
     """Return the path of an untrained checkpoint of the smallest size."""

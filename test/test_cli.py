@@ -39,6 +39,21 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
     assert 'layer  images' in capsys.readouterr().out
 
 
+def test_a_bag_is_evaluated_and_what_it_holds_is_scored(pile, tmp_path, capsys):
+    out = tmp_path / 'out.json'
+    assert main(['evaluate', '--bag', str(pile), '--limit', '1', '--device', 'cpu', '--json',
+                 str(out)]) == 0
+    assert json.loads(out.read_text())['images'] == 1
+    assert '1 images' in capsys.readouterr().out
+    assert main(['score', str(pile), '--answers-topic', '/ground_truth/masks', '--json', str(out),
+                 '--reliability', str(tmp_path / 'reliability.png')]) == 0
+    result = json.loads(out.read_text())
+    assert (result['images'], result['frames'], result['weights']) == (30, 30, 'truth')
+    assert result['objects']['recall'] == result['objects']['right_layer'] == 100
+    assert '30 of 30 frames were answered, weights truth' in capsys.readouterr().out
+    assert load_image(tmp_path / 'reliability.png').any()
+
+
 @pytest.mark.parametrize('arguments, reason', [
     (['predict', 'nowhere.png'], 'nowhere.png'),
     (['predict', 'a/x.png', 'b/x.png'], 'overwrite each other'),
@@ -51,6 +66,9 @@ def test_evaluate_prints_a_table_and_writes_its_figures(composed, tmp_path, caps
     (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
     (['evaluate', '--coco', 'nowhere.json', '--reliability', '/proc/no/r.png'], '/proc/no'),
     (['evaluate', '--sas', 'nowhere'], 'nowhere: no such folder'),
+    (['evaluate', '--bag', 'nowhere'], 'nowhere: not a rosbag2'),
+    (['score', 'nowhere'], 'nowhere: not a rosbag2'),
+    (['score', 'nowhere', '--json', 'nowhere/metadata.yaml'], '--json nowhere/metadata.yaml would'),
     (['evaluate', '--coco', 'nowhere.json', '--json', '.'], '--json: .: cannot be written'),
     (['evaluate', '--coco', 'nowhere.json', '--limit', '0'], '--limit 0: it counts from 1'),
 ])

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 import math
 from pathlib import Path
-import shutil
 import sys
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.bridge.bags import IMAGE_TOPIC, SECOND, TRUTH_TOPIC
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.messages import byte_array
 from seq_amodal_ros.bridge.scenes import scene_to_message
@@ -29,6 +29,7 @@ from seq_amodal_ros.planning import pick_order
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
+from training.bags import write_bag
 from training.commands import add_cutouts, check_folder, check_range, parser_of
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
@@ -131,74 +132,26 @@ def messages(view: View, header: Any, compressed: bool) -> dict[str, Any]:
     depth = encode_image(view.depth, header, 'mono16')
     depth.encoding = '16UC1'
     result = {'/camera/camera_info': info, '/camera/depth/image_raw': depth,
-              '/ground_truth/masks': scene_to_message(view.scene, header, 'truth')}
+              TRUTH_TOPIC: scene_to_message(view.scene, header, 'truth')}
     if compressed:
         _, data = cv2.imencode('.jpg', cv2.cvtColor(view.image, cv2.COLOR_RGB2BGR))
-        result['/camera/image_raw/compressed'] = CompressedImage(
+        result[f'{IMAGE_TOPIC}/compressed'] = CompressedImage(
             header=header, format='jpeg', data=byte_array(data.tobytes()))
     else:
-        result['/camera/image_raw'] = encode_image(view.image, header)
+        result[IMAGE_TOPIC] = encode_image(view.image, header)
     return result
 
 
-def typestore() -> Any:
-    """Return what rosbags must know of our messages and those they are made of."""
-    from ament_index_python.packages import get_package_share_directory
-    from rosbags.typesys import get_types_from_msg, get_typestore, Stores
-    store = get_typestore(Stores.ROS2_JAZZY)
-    for package in ('vision_msgs', 'seq_amodal_ros'):
-        folder = Path(get_package_share_directory(package)) / 'msg'
-        for path in sorted(folder.glob('*.msg')):
-            name = f'{package}/msg/{path.stem}'
-            found = get_types_from_msg(path.read_text(), name)
-            store.register({key: value for key, value in found.items()
-                            if key not in store.fielddefs})
-    return store
-
-
-def write_bag(out: Path, storage: str, frames: Iterable[View], rate: float, compressed: bool,
-              ) -> None:
-    """Write views as a bag at `out`; it appears there whole or not at all."""
+def recorded(frames: Iterable[View], rate: float, compressed: bool,
+             ) -> Iterator[tuple[int, str, Any]]:
+    """Yield views, `rate` a second, as ROS messages: time, ns, topic and message of each."""
     from builtin_interfaces.msg import Time
-    from rclpy.serialization import serialize_message
-    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     from std_msgs.msg import Header
-    store = typestore()
-    part = out.with_name(f'.{out.name}.part')
-    shutil.rmtree(part, ignore_errors=True)
-    plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
-    connections: dict[str, Any] = {}
-    try:
-        writer = Writer(part, version=9, storage_plugin=plugin)
-        if storage == 'mcap':
-            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        with writer:
-            for i, view in enumerate(frames):
-                stamp = round((START + i / rate) * 1e9)
-                header = Header(stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9),
-                                frame_id=FRAME)
-                for topic, message in messages(view, header, compressed).items():
-                    package, _, name = type(message).__module__.partition('.')
-                    kind = f'{package}/{name.split(".")[0]}/{type(message).__name__}'
-                    if topic not in connections:
-                        connections[topic] = writer.add_connection(topic, kind, typestore=store)
-                    writer.write(connections[topic], stamp, serialize_message(message))
-        _rename_inside(part, out.name)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _rename_inside(part: Path, name: str) -> None:
-    """Give the bag's data file the name that it would have in its final folder."""
-    metadata = part / 'metadata.yaml'
-    text = metadata.read_text()
-    for path in list(part.iterdir()):
-        if path.name.startswith(part.name):
-            final = name + path.name.removeprefix(part.name)
-            text = text.replace(path.name, final)
-            path.rename(part / final)
-    metadata.write_text(text)
+    for i, view in enumerate(frames):
+        stamp = round((START + i / rate) * SECOND)
+        header = Header(stamp=Time(sec=stamp // SECOND, nanosec=stamp % SECOND), frame_id=FRAME)
+        for topic, message in messages(view, header, compressed).items():
+            yield stamp, topic, message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -228,8 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
                                 SIDE, seed=given.seed)
         shown = views(compositor, given.scene, given.frames, given.width, given.height)
-        write_bag(given.out, given.storage, tqdm(shown, total=given.frames, unit='frame',
-                                                 disable=None), given.rate, given.compressed)
+        bar = tqdm(shown, total=given.frames, unit='frame', disable=None)
+        write_bag(given.out, given.storage, recorded(bar, given.rate, given.compressed))
     except ImportError as error:
         print(f'make_bag: {error.name} is missing: it needs ROS 2 and the built package, so start '
               'it by scripts/env', file=sys.stderr)

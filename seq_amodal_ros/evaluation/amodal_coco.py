@@ -114,9 +114,8 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
             raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} masks of '
                                f'{width}x{height} are more than {MAX_MASK_PIXELS:,} pixels')
         masks = [_mask(path, annotation, height, width) for annotation in annotations]
-        yield Sample(str(picture), partial(load_image, picture),
-                     np.array(masks, bool).reshape(len(masks), height, width),
-                     _layers(path, annotations))
+        yield Sample(np.array(masks, bool).reshape(len(masks), height, width),
+                     _layers(path, annotations), str(picture), partial(load_image, picture))
 
 
 def read_occluders(path: Path, ids: Sequence[int], occluded_by: Sequence[Any], key: str,

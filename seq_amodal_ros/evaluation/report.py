@@ -1,13 +1,13 @@
 """Run a segmenter over samples and say how well it did."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.metrics import LayerScore, ObjectScore
-from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample, Truth
 from seq_amodal_ros.evaluation.uncertainty import HypothesisScore
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
@@ -17,43 +17,59 @@ Segment = Callable[[NDArray[np.uint8]], LayeredScene]
 
 def evaluate(samples: Iterable[Sample], segment: Segment) -> dict[str, Any]:
     """
-    Return {'layers': [...], 'objects': {...}, 'hypotheses': {...}, 'images': n, ...}.
+    Return what `score` does of a segmenter's answers, and 'seconds_per_image' beside.
 
-    metrics.py and uncertainty.py say what each figure is. Raises DatasetError, naming the
-    picture, for one whose size is not its masks', or if there are no samples.
+    Raises DatasetError, naming the picture, for one whose size is not its masks', or if there are
+    no samples.
+    """
+    seconds = []
+
+    def answered() -> Iterator[tuple[Truth, LayeredScene]]:
+        for sample in samples:
+            image = sample.picture()
+            began = time.perf_counter()
+            scene = segment(image)
+            seconds.append(time.perf_counter() - began)
+            yield sample, scene
+
+    result = score(answered())
+    return {**result, 'seconds_per_image': sum(seconds) / len(seconds)}
+
+
+def score(answers: Iterable[tuple[Truth, LayeredScene]]) -> dict[str, Any]:
+    """
+    Return {'layers': [...], 'objects': {...}, 'hypotheses': {...}, 'images': n}.
+
+    metrics.py and uncertainty.py say what each figure is. An answer is of its truth's size. Raises
+    DatasetError if there is none.
     """
     layers: dict[int, LayerScore] = {}
     objects, hypotheses = ObjectScore(), HypothesisScore()
-    images, pixels, seconds = 0, 0, 0.0
-    for sample in tqdm(samples, desc='evaluating', unit='image', disable=None):
-        image = sample.picture()
-        began = time.perf_counter()
-        scene = segment(image)
-        seconds += time.perf_counter() - began
+    images, pixels = 0, 0
+    for truth, scene in tqdm(answers, desc='evaluating', unit='image', disable=None):
         images, pixels = images + 1, pixels + scene.height * scene.width
-        _score_layers(sample, scene, layers)
-        _score_objects(sample, scene, objects, hypotheses)
+        _score_layers(truth, scene, layers)
+        _score_objects(truth, scene, objects, hypotheses)
     if not images:
         raise DatasetError('no image to evaluate: the data set is empty')
     return {'layers': [{'layer': i, **layers[i].result(images, pixels)} for i in sorted(layers)
                        if layers[i].images],
-            'objects': objects.result(), 'hypotheses': hypotheses.result(), 'images': images,
-            'seconds_per_image': seconds / images}
+            'objects': objects.result(), 'hypotheses': hypotheses.result(), 'images': images}
 
 
-def _score_layers(sample: Sample, scene: LayeredScene, layers: dict[int, LayerScore]) -> None:
-    for layer in range(1, max(scene.depth, *sample.layers, 0) + 1):
-        true = sample.masks[sample.layers == layer].any(axis=0)
+def _score_layers(truth: Truth, scene: LayeredScene, layers: dict[int, LayerScore]) -> None:
+    for layer in range(1, max(scene.depth, *truth.layers, 0) + 1):
+        true = truth.masks[truth.layers == layer].any(axis=0)
         layers.setdefault(layer, LayerScore()).add(scene.layer_mask(layer), true)
 
 
-def _score_objects(sample: Sample, scene: LayeredScene, objects: ObjectScore,
+def _score_objects(truth: Truth, scene: LayeredScene, objects: ObjectScore,
                    hypotheses: HypothesisScore) -> None:
     masks = np.array([item.mask for item in scene.objects], bool)
     predicted_layers = np.array([item.layer for item in scene.objects])
-    for i, j in objects.add(masks, predicted_layers, sample.masks, sample.layers):
-        item, true = scene.objects[i], sample.masks[j]
-        above = sample.masks[sample.layers < sample.layers[j]]
+    for i, j in objects.add(masks, predicted_layers, truth.masks, truth.layers):
+        item, true = scene.objects[i], truth.masks[j]
+        above = truth.masks[truth.layers < truth.layers[j]]
         hidden = above[(above & true).any(axis=(1, 2))].any(axis=0)
         if len(item.hypotheses):
             hypotheses.add(item.mask, item.hypotheses, item.score, true, hidden)
@@ -74,11 +90,7 @@ def table(result: dict[str, Any]) -> str:
         f'hypotheses of those found: best of K IOU {shown(h["best_iou"], 1)} (chosen '
         f'{shown(h["chosen_iou"], 1)}), GED {shown(h["ged"], 3)}; where hidden: ECE '
         f'{shown(h["ece"], 3)}, Brier {shown(h["brier"], 3)} ({h["hidden_pixels"]} pixels); '
-        f'rank correlation of score and IOU {shown(h["rank"], 2)}',
-        f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
-        f'{result["sampler"]} of {result["steps"]} steps, K = {result["k"]}, masks of '
-        f'{result["mask_size"]}, {result["device"]} in {result["precision"]}, '
-        f'weights {result["weights"]}']
+        f'rank correlation of score and IOU {shown(h["rank"], 2)}']
     return '\n'.join(lines)
 
 

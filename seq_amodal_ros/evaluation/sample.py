@@ -12,20 +12,29 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Sample:
+class Truth:
     """
-    One image and its truth.
+    What there is to see in an image.
 
-    name    of the picture, for people: its path, or a bag and a time
-    read    returns the picture, uint8 RGB [height, width, 3]; raises DatasetError, naming it
     masks   amodal masks, bool [N, height, width]
     layers  occlusion layers, int64 [N], counted from 1
     """
 
-    name: str
-    read: Callable[[], NDArray[np.uint8]]
     masks: NDArray[np.bool_]
     layers: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample(Truth):
+    """
+    One image and its truth.
+
+    name    of the picture, for people: its path, or its place in a bag
+    read    returns the picture, uint8 RGB [height, width, 3]; raises DatasetError, naming it
+    """
+
+    name: str
+    read: Callable[[], NDArray[np.uint8]]
 
     def picture(self) -> NDArray[np.uint8]:
         """Return the picture, uint8 RGB [height, width, 3]; raises DatasetError as `read` does."""

@@ -62,7 +62,7 @@ def _sample(name: Path, folders: dict[int, Path]) -> Sample:
     if not masks[:len(held)].any(axis=(1, 2)).all():
         raise DatasetError(f'{name}: a blank mask.png lies before a layer; only the last is blank')
     picture = folders[1] / 'image.png'
-    return Sample(str(picture), partial(load_image, picture), held, np.arange(1, len(held) + 1))
+    return Sample(held, np.arange(1, len(held) + 1), str(picture), partial(load_image, picture))
 
 
 def _mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:

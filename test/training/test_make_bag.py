@@ -1,7 +1,5 @@
 """A bag is read back as any user would read it, by its own definitions, and by ROS itself."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
@@ -106,8 +104,8 @@ def test_bad_settings_are_said_before_work_starts(tmp_path, capsys, wrong):
     assert not out.exists()
 
 
-def test_the_bag_that_ships_is_a_pile_from_first_to_last_object():
-    found = read(Path(__file__).parents[1] / 'data' / 'pile')
+def test_the_bag_that_ships_is_a_pile_from_first_to_last_object(pile):
+    found = read(pile)
     truth = [message for _, _, message in found['/ground_truth/masks']]
     assert len(truth) == len(found['/camera/image_raw/compressed']) == 30
     layers = [max((item.layer for item in message.objects), default=0) for message in truth]
