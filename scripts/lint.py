@@ -1,5 +1,5 @@
 """
-Run every linter over the project: ruff, mypy, and those of ROS with their own settings.
+Run every linter over the project: ruff, mypy, cpplint, and those of ROS with their own settings.
 
     scripts/env python scripts/lint.py [--fix]
 
@@ -18,6 +18,11 @@ import time
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_CODE = ['seq_amodal_ros', 'training', 'launch', 'scripts', 'test', 'setup.py']
+CPP_CODE = ['include', 'test/bridge/cpp']
+# As ament_cpplint, which is not everywhere: ROS's style differs from Google's in these.
+CPPLINT = ['-m', 'cpplint', '--quiet', '--recursive', '--linelength=100', '--root=include',
+           '--filter=-build/header_guard,-legal/copyright,-whitespace/braces,'
+           '-whitespace/indent,-whitespace/parens']
 RUFF = ['-m', 'ruff', 'check', '--quiet', '--config', '.ci/ruff.toml']
 PACKAGE_XML = """
 from catkin_pkg.changelog import get_changelog_from_path
@@ -40,9 +45,10 @@ def linters() -> dict[str, list[str]]:
     """Return what to run, by name: arguments for Python."""
     return {
         'ruff': [*RUFF, *PYTHON_CODE],
+        'cpplint': [*CPPLINT, *CPP_CODE],
         'ament_flake8': ament('ament_flake8', '--linelength', '100', *PYTHON_CODE),
         'ament_pep257': ament('ament_pep257', *PYTHON_CODE),
-        'ament_lint_cmake': ament('ament_lint_cmake', 'CMakeLists.txt'),
+        'ament_lint_cmake': ament('ament_lint_cmake', 'CMakeLists.txt', CPP_CODE[1]),
         'package.xml': ['-c', PACKAGE_XML],
         'mypy': ['-m', 'mypy', '--config-file', '.ci/mypy.ini'],
     }

@@ -39,8 +39,8 @@ TOOLS = ('ament_flake8', 'ament_lint', 'ament_lint_cmake', 'ament_pep257', 'diag
 # generated anew, for this Python.
 INTERFACES = {'vision_msgs': ('std_msgs', 'geometry_msgs'),
               'composition_interfaces': ('rcl_interfaces',)}
-SOURCES = ('CMakeLists.txt', 'package.xml', 'LICENSE', 'scripts/executable.in', 'msg', 'launch',
-           'config', 'seq_amodal_ros')
+SOURCES = ('CMakeLists.txt', 'package.xml', 'LICENSE', 'scripts/executable.in', 'include', 'msg',
+           'launch', 'config', 'seq_amodal_ros')
 
 
 class PreparationError(RuntimeError):
