@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from seq_amodal_ros import denoisers
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from seq_amodal_ros.files import write_atomic
+from seq_amodal_ros.files import write_together
 import torch
 from torch import nn, Tensor
 
@@ -122,8 +122,8 @@ def save_checkpoint(path: Path, model: nn.Module, schedule: str,
             'temperature': float(temperature), 'offset': float(offset),
             'sha256': hashlib.sha256(data).hexdigest()}
     meta = {**meta, 'settings_sha256': settings_digest(meta), 'training': training}
-    write_atomic(path, data)
-    write_atomic(path.with_suffix('.json'), json.dumps(meta, indent=1).encode() + b'\n')
+    write_together({path: data, path.with_suffix('.json'):
+                    json.dumps(meta, indent=1).encode() + b'\n'})
 
 
 def settings_digest(meta: Mapping[str, Any]) -> str:

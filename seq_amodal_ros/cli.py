@@ -2,12 +2,13 @@
 seq-amodal: segment pictures, evaluate data sets and rosbags, without ROS.
 
     seq-amodal predict IMAGE... [--out DIR]
-    seq-amodal evaluate --coco annotations.json [--sas DIR] [--bag BAG] [--json out.json]
+    seq-amodal evaluate [--coco annotations.json] [--sas DIR] [--bag BAG] [--json out.json]
     seq-amodal score BAG [--json out.json]
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 import itertools
 import json
 import os
@@ -78,22 +79,25 @@ def _sheet(folder: Path, picture: Path) -> Path:
 
 def evaluate_data(given: argparse.Namespace) -> None:
     """Score the weights on data sets and bags; print the table, write JSON if asked to."""
-    evaluated = [path for path in (given.coco, given.sas, given.bag) if path is not None]
-    if not evaluated:
+    if given.coco is None and given.sas is None and given.bag is None:
         raise ValueError('nothing to evaluate: give --coco FILE, --sas FOLDER or --bag BAG')
     if given.limit is not None and given.limit < 1:
         raise ValueError(f'--limit {given.limit}: it counts from 1')
     segmenter = _segmenter(given)
-    _check_results(given, evaluated)
+    _check_results(given, given.coco, given.sas, given.bag)
     sources: list[Iterator[Sample]] = []
-    if given.coco is not None:
-        sources.append(amodal_coco.samples(given.coco, given.limit))
-    if given.sas is not None:
-        sources.append(sas.samples(given.sas, given.limit))
+    with ExitStack() as opened:
+        if given.coco is not None:
+            sources.append(amodal_coco.samples(given.coco, given.limit))
+        if given.sas is not None:
+            sources.append(sas.samples(given.sas, given.limit))
+        if given.bag is not None:
+            recording = bags.Recording(opened.enter_context(bags.Bag(given.bag)),
+                                       given.truth_topic)
+            sources.append(itertools.islice(recording.samples(given.image_topic), given.limit))
+        result = evaluate(itertools.chain(*sources), segmenter.segment)
     if given.bag is not None:
-        found = bags.samples(given.bag, given.image_topic, given.truth_topic)
-        sources.append(itertools.islice(found, given.limit))
-    result = evaluate(itertools.chain(*sources), segmenter.segment)
+        print(f'{given.bag}: images of {recording.used} of its {recording.truths} truths')
     used = segmenter.settings
     result.update(sampler=used.sampler, steps=used.steps, k=used.hypotheses, seed=used.seed,
                   max_layers=used.max_layers, min_area=used.min_area,
@@ -108,23 +112,26 @@ def evaluate_data(given: argparse.Namespace) -> None:
 
 def score_answers(given: argparse.Namespace) -> None:
     """Score what a node answered, as recorded in a bag beside the truth."""
-    _check_results(given, [given.bag])
-    answers = bags.Answers(given.bag, given.answers_topic, given.truth_topic)
-    result = score(answers)
-    weights = ', '.join(sorted(answers.models))
-    result.update(frames=answers.frames, weights=weights)
-    _show_results(given, result, f'{result["images"]} of {answers.frames} frames were answered, '
+    _check_results(given, given.bag)
+    with bags.Bag(given.bag) as bag:
+        recording = bags.Recording(bag, given.truth_topic)
+        result = score(recording.answers(given.answers_topic))
+    weights = ', '.join(sorted(recording.models))
+    result.update(frames=recording.truths, weights=weights)
+    _show_results(given, result, f'{recording.used} of {recording.truths} frames were answered, '
                                  f'weights {weights}')
 
 
-def _check_results(given: argparse.Namespace, evaluated: Sequence[Path]) -> None:
+def _check_results(given: argparse.Namespace, *evaluated: Path | None) -> None:
     """Raise ValueError, naming the option, where a result cannot be written or would do harm."""
-    kept = {path.resolve() for path in evaluated}
+    homes = [(path if path.is_dir() else path.parent).resolve() for path in evaluated if path]
+    if given.json is not None and given.json == given.reliability:
+        raise ValueError(f'--json and --reliability are both {given.json}; name two files')
     for option, target in (('--json', given.json), ('--reliability', given.reliability)):
         if target is not None:
-            if kept & {target.resolve(), target.resolve().parent}:
-                raise ValueError(f'{option} {target} would replace, or lie among, what is '
-                                 'evaluated; name another file')
+            if target.is_file() and any(target.resolve().is_relative_to(home) for home in homes):
+                raise ValueError(f'{option} {target} is there already, among what is evaluated; '
+                                 'name another file')
             _check(option, target)
 
 
@@ -207,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument('--bag', type=Path, help='rosbag2 of images and their truth')
     command.add_argument('--image-topic', default=bags.IMAGE_TOPIC, metavar='TOPIC',
                          help='of Image, or with /compressed of CompressedImage (%(default)s)')
-    command.add_argument('--limit', type=int, help='only the first so many images')
+    command.add_argument('--limit', type=int, help='only the first so many images of each')
     command.set_defaults(run=evaluate_data)
     command = commands.add_parser('score', parents=[results], help=score_answers.__doc__)
     command.add_argument('bag', type=Path, metavar='BAG', help='rosbag2 of answers and their truth')

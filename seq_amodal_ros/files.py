@@ -1,18 +1,27 @@
 """Files are written whole or not at all, and what cannot be written is known before the work."""
 
+from collections.abc import Mapping
 import os
 from pathlib import Path
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` beside `path` and move it into place, so that no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write files as `write_atomic`, and move none into place before all are written."""
+    parts = {path.with_name(f'.{path.name}.{os.getpid()}'): path for path in files}
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        for part, path in parts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(files[path])
+        for part, path in parts.items():
+            part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:

@@ -30,11 +30,11 @@ def level_sets(mean: NDArray[np.float32], k: int, temperature: float = 1.0, offs
     One step from pure noise gives E[M], the probability of each pixel, and no sample. Hypothesis
     i, counted from 1, holds the pixels above i / (K + 1): the K masks cut the probability into
     K + 1 equal parts, whose middles `scene.likelihood` gives back.
-    The middle one comes first, so that Alg. 2's choice falls on it; of an even K the lower of the
-    two in the middle moves up to 1/2. Where no pixel is likelier set than not, all are blank. The
-    probability is calibrated before it is compared with the levels: its logit is divided by
-    `temperature` and raised by `offset` (Platt 1999). What is likelier set than not stays so, and
-    with it the middle hypothesis.
+    The middle one comes first, and is what a layer keeps (sequential.middle_mask); of an even K
+    the lower of the two in the middle moves up to 1/2. Where no pixel is likelier set than not,
+    all are blank. The probability is calibrated before it is compared with the levels: its logit
+    is divided by `temperature` and raised by `offset` (Platt 1999). What is likelier set than not
+    stays so, and with it the middle hypothesis.
     """
     level = np.arange(1, k + 1) / (k + 1)
     level = level[np.argsort(np.abs(level - 0.5).round(6), kind='stable')]

@@ -22,7 +22,7 @@ from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import HINT, next_bar, sure_parts
 from seq_amodal_ros.replay import Replayed
-from seq_amodal_ros.sequential import Answers
+from seq_amodal_ros.sequential import Answers, Choose, chosen_mask, middle_mask
 import torch
 from torch import nn, Tensor
 
@@ -202,6 +202,11 @@ class Frames:
         self._bars = [HINT for _ in images]
         self._noises = [torch.Generator().manual_seed(settings.seed) for _ in images]
         self._features = self._encoded(images)
+
+    @property
+    def choose(self) -> Choose:
+        """Return which of the K masks a layer keeps: what Alg. 2 says, or of level sets theirs."""
+        return middle_mask if self._expects else chosen_mask
 
     @torch.inference_mode()
     def answers(self, numbers: Sequence[int], cumulative: NDArray[np.bool_]) -> Answers:

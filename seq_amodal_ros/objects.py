@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.parts import nearest_part, separated
-from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.planning import in_pick_order
 from seq_amodal_ros.scene import (
     AmodalObject,
     bounding_box,
@@ -136,13 +136,7 @@ def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
     for i, above in enumerate(lying_on):
         z[i, list(above)] = True
     layers = occlusion_layers(z)
-    unordered = LayeredScene(height, width, tuple(
+    return in_pick_order(LayeredScene(height, width, tuple(
         AmodalObject(i, int(layer), part.mask, part.hypotheses,
                      _agreement(part.mask, part.hypotheses), tuple(j + 1 for j in above))
-        for i, (part, layer, above) in enumerate(zip(found, layers, lying_on), start=1)))
-    ordered = pick_order(unordered)
-    new_id = {item.id: i for i, item in enumerate(ordered, start=1)}
-    return LayeredScene(height, width, tuple(
-        replace(item, id=new_id[item.id],
-                occluders=tuple(sorted(new_id[j] for j in item.occluders)))
-        for item in ordered))
+        for i, (part, layer, above) in enumerate(zip(found, layers, lying_on), start=1))))

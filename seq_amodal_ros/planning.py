@@ -1,5 +1,7 @@
 """What a grasp planner asks of a scene: what to pick, where to touch it, what must move first."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from seq_amodal_ros.scene import AmodalObject, LayeredScene, Mask
@@ -14,6 +16,16 @@ def pick_order(scene: LayeredScene) -> list[AmodalObject]:
     """
     return sorted(scene.objects, key=lambda item: (
         item.layer, -scene.visible_fraction(item), -item.score, -item.area))
+
+
+def in_pick_order(scene: LayeredScene) -> LayeredScene:
+    """Return a scene with its objects in pick order and their ids counted in it, from 1."""
+    ordered = pick_order(scene)
+    new_id = {item.id: i for i, item in enumerate(ordered, start=1)}
+    return replace(scene, objects=tuple(
+        replace(item, id=new_id[item.id],
+                occluders=tuple(sorted(new_id[above] for above in item.occluders)))
+        for item in ordered))
 
 
 def must_move_first(scene: LayeredScene, object_id: int) -> list[int]:

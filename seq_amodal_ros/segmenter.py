@@ -16,7 +16,7 @@ from seq_amodal_ros.inference import Ended, Frames, HaltedError, Network, never,
 from seq_amodal_ros.objects import scene_from_layers
 from seq_amodal_ros.replay import Replayed
 from seq_amodal_ros.scene import LayeredScene
-from seq_amodal_ros.sequential import Choose, chosen_mask, Layer, segment_together, StopRules
+from seq_amodal_ros.sequential import Choose, Layer, segment_together, StopRules
 
 __all__ = ['HaltedError', 'Segmenter', 'Settings']
 
@@ -85,9 +85,11 @@ class Segmenter:
         return Frames(self._network, images, shape, settings, defer, ended)
 
     def layers(self, images: Sequence[NDArray[np.uint8]], settings: Settings,
-               choose: Choose = chosen_mask, ended: Ended = never) -> list[list[Layer]]:
+               choose: Choose | None = None, ended: Ended = never) -> list[list[Layer]]:
         """
         Return Alg. 2's layers of each image in the denoiser's working shape.
+
+        Each keeps the mask that `choose` says, or by itself what `Frames.choose` does.
 
         Images of one working shape share the network's calls; what an image gets does not depend
         on the others beyond rounding. Raises HaltedError once `ended`.
@@ -99,7 +101,8 @@ class Segmenter:
         for shape, numbers in alike.items():
             frames = self.frames([images[i] for i in numbers], settings, ended=ended)
             rules = StopRules(settings.max_layers, settings.least_area(shape))
-            together = segment_together(frames.answers, len(numbers), shape, rules, choose)
+            together = segment_together(frames.answers, len(numbers), shape, rules,
+                                        choose or frames.choose)
             for number, layers in zip(numbers, together):
                 found[number] = layers
         return found

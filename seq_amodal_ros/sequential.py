@@ -103,6 +103,16 @@ def chosen_mask(hypotheses: Probability) -> Probability | None:
     return None if k is None else hypotheses[k]
 
 
+def middle_mask(hypotheses: Probability) -> Probability | None:
+    """
+    Return the first of K level sets, which is the middle one (hypotheses.py); None if it is null.
+
+    It is their representative for as long as none of them is null. Of the non-null ones alone that
+    would be a lower level, hence a larger mask, and the larger the more of them there are.
+    """
+    return hypotheses[0] if (hypotheses[0] > 0.5).any() else None
+
+
 def mean_mask(hypotheses: Probability) -> Probability | None:
     """Return the mean of the non-null ones of K masks instead: the rival in the paper's Tab. 2."""
     non_null = (hypotheses > 0.5).any(axis=(1, 2))

@@ -44,7 +44,7 @@ def test_a_bag_is_evaluated_and_what_it_holds_is_scored(pile, tmp_path, capsys):
     assert main(['evaluate', '--bag', str(pile), '--limit', '1', '--device', 'cpu', '--json',
                  str(out)]) == 0
     assert json.loads(out.read_text())['images'] == 1
-    assert '1 images' in capsys.readouterr().out
+    assert f'{pile}: images of 1 of its 30 truths' in capsys.readouterr().out
     assert main(['score', str(pile), '--answers-topic', '/ground_truth/masks', '--json', str(out),
                  '--reliability', str(tmp_path / 'reliability.png')]) == 0
     result = json.loads(out.read_text())
@@ -66,9 +66,9 @@ def test_a_bag_is_evaluated_and_what_it_holds_is_scored(pile, tmp_path, capsys):
     (['evaluate', '--coco', 'nowhere.json'], 'nowhere.json'),
     (['evaluate', '--coco', 'nowhere.json', '--reliability', '/proc/no/r.png'], '/proc/no'),
     (['evaluate', '--sas', 'nowhere'], 'nowhere: no such folder'),
-    (['evaluate', '--bag', 'nowhere'], 'nowhere: not a rosbag2'),
-    (['score', 'nowhere'], 'nowhere: not a rosbag2'),
-    (['score', 'nowhere', '--json', 'nowhere/metadata.yaml'], '--json nowhere/metadata.yaml would'),
+    (['evaluate', '--bag', 'nowhere'], 'nowhere: no rosbag2'),
+    (['score', 'nowhere'], 'nowhere: no rosbag2'),
+    (['score', 'nowhere', '--json', 'a.x', '--reliability', 'a.x'], 'both a.x; name two files'),
     (['evaluate', '--coco', 'nowhere.json', '--json', '.'], '--json: .: cannot be written'),
     (['evaluate', '--coco', 'nowhere.json', '--limit', '0'], '--limit 0: it counts from 1'),
 ])
@@ -130,6 +130,20 @@ def test_what_others_wrote_is_kept(photographs, composed, tmp_path, capsys):
     assert main(['evaluate', '--coco', str(coco), '--json', str(coco)]) == 2
     assert '--json' in capsys.readouterr().err
     assert coco.read_text() == text
+
+
+def test_nothing_of_what_is_evaluated_is_replaced(pile, composed, tmp_path, capsys):
+    bag, scenes = tmp_path / 'pile', tmp_path / 'scenes'
+    shutil.copytree(pile, bag)
+    shutil.copytree(composed, scenes)
+    before = {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
+    for arguments in (['score', str(bag), '--json', str(bag / 'metadata.yaml')],
+                      ['score', str(bag / 'pile.mcap'), '--json', str(bag / 'metadata.yaml')],
+                      ['evaluate', '--coco', str(scenes / 'annotations.json'), '--reliability',
+                       str(scenes / 'images' / '00000.png')]):
+        assert main(arguments) == 2
+        assert 'is there already, among what is evaluated' in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
 
 
 def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from seq_amodal_ros.files import check_writable, write_atomic
+from seq_amodal_ros.files import check_writable, write_atomic, write_together
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
@@ -14,6 +14,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
         write_atomic(path, b'new')
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_files_that_go_together_none_is_replaced_before_all_are_written(tmp_path, monkeypatch):
+    first, second = tmp_path / 'a', tmp_path / 'b'
+    write_together({first: b'old', second: b'old'})
+    write = Path.write_bytes
+
+    def full(path, data):
+        if '.b.' in path.name:
+            raise OSError('full')
+        return write(path, data)
+    monkeypatch.setattr('pathlib.Path.write_bytes', full)
+    with pytest.raises(OSError, match='full'):
+        write_together({first: b'new', second: b'new'})
+    assert (first.read_bytes(), second.read_bytes()) == (b'old', b'old')
+    assert sorted(tmp_path.iterdir()) == [first, second]
 
 
 def test_asking_makes_the_folder_and_changes_no_file(tmp_path):

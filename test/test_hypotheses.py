@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from seq_amodal_ros.hypotheses import level_sets, mirrored
 from seq_amodal_ros.scene import likelihood
-from seq_amodal_ros.sequential import representative
+from seq_amodal_ros.sequential import middle_mask, representative
 import torch
 
 
@@ -26,10 +26,21 @@ def test_the_likelihood_of_the_hypotheses_is_the_probability(mean, k):
 @pytest.mark.parametrize('k', [1, 2, 3, 4, 9, 64])
 @pytest.mark.parametrize('temperature', [0.5, 1.0, 2.0])
 @pytest.mark.parametrize('offset', [-1.0, 0.0, 1.0])
-def test_alg_2_chooses_the_likelier_than_not(mean, k, temperature, offset):
-    for probability, hypotheses in zip(mean, level_sets(mean, k, temperature, offset)):
-        chosen = representative(hypotheses > 0.5)
-        assert np.array_equal(hypotheses[chosen] > 0.5, probability > 0.5)
+def test_a_layer_keeps_what_is_likelier_than_not(mean, k, temperature, offset):
+    for most in (1, 0.9, 0.6):  # of which no pixel is in the upper levels
+        for probability, hypotheses in zip(most * mean,
+                                           level_sets(most * mean, k, temperature, offset)):
+            assert np.array_equal(middle_mask(hypotheses) > 0.5, probability > 0.5)
+
+
+@pytest.mark.parametrize('k', [1, 2, 3, 4, 9, 64])
+def test_it_is_what_alg_2_chooses_while_no_level_is_null(mean, k):
+    for hypotheses in level_sets(mean, k):
+        assert representative(hypotheses > 0.5) == 0
+
+
+def test_blank_level_sets_keep_nothing():
+    assert middle_mask(level_sets(np.full((1, 4, 4), 0.4, np.float32), 9)[0]) is None
 
 
 def test_the_temperature_divides_the_logit(mean):

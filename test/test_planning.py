@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.planning import graspable_region, must_move_first, pick_order
+from seq_amodal_ros.planning import graspable_region, in_pick_order, must_move_first, pick_order
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
 
@@ -42,6 +42,15 @@ def test_within_a_layer_the_most_visible_comes_first_then_the_surest_then_the_la
     far = LayeredScene(40, 40, scene).visible_fraction
     assert far(covered) < far(open_one)
     assert order(*scene) == [1, 3, 2]
+
+
+def test_ids_count_in_pick_order_and_occluders_go_along():
+    scene = in_pick_order(LayeredScene(40, 40, tuple(reversed(SCENE.objects))))
+    assert [o.id for o in scene.objects] == [1, 2, 3, 4]
+    assert [o.layer for o in scene.objects] == [1, 1, 2, 3]
+    below, deepest = scene.objects[2:]
+    assert (scene[below.occluders[0]].mask == square(0, 0)).all()
+    assert deepest.occluders == (below.id,)
 
 
 def test_whatever_lies_on_an_object_moves_first_in_an_order_that_works():

@@ -198,6 +198,12 @@ def test_an_unknown_sampler_lists_the_known_ones():
         Settings(sampler='euler')
 
 
+def test_more_hypotheses_do_not_move_the_masks(segmenter, composed):
+    for sample in samples(composed / 'annotations.json'):
+        few, many = (segmenter.layers([sample.read()], Settings(hypotheses=k))[0] for k in (4, 64))
+        assert [layer.mask.tolist() for layer in few] == [layer.mask.tolist() for layer in many]
+
+
 def test_what_the_weights_were_calibrated_to_moves_all_hypotheses_but_the_middle_one(image):
     raw = replace(load_checkpoint(), temperature=1.0, offset=0.0)
     settings = Settings(hypotheses=9)

@@ -22,7 +22,7 @@ from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.objects import scaled
 from seq_amodal_ros.scene import Mask
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from seq_amodal_ros.sequential import chosen_mask, Probability
+from seq_amodal_ros.sequential import Probability
 from tqdm import tqdm
 from training.commands import add_device, parser_of
 
@@ -47,7 +47,7 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
             true = _union(sample.masks[sample.layers == number])
             below = _union(sample.masks[sample.layers < number])
             given = scaled(below.astype(np.float32), height, width)
-            alone = chosen_mask(frames.answers([0], given[None]).hypotheses[0])
+            alone = frames.choose(frames.answers([0], given[None]).hypotheses[0])
             gap = found.setdefault(number, Gap())
             gap.true.append(100 * iou(_scaled(alone, true), true))
             gap.own.append(100 * iou(own.layer_mask(number), true))

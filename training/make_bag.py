@@ -12,7 +12,7 @@ A truth holds what shows enough in that view: an object at its rim may come and 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 import math
 from pathlib import Path
 import sys
@@ -25,7 +25,7 @@ from seq_amodal_ros.bridge.bags import IMAGE_TOPIC, SECOND, TRUTH_TOPIC
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.messages import byte_array
 from seq_amodal_ros.bridge.scenes import scene_to_message
-from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.planning import in_pick_order
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
@@ -95,11 +95,6 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
                           bool).reshape(-1, height, width)
         yield View(seen(picture, cv2.INTER_LINEAR), stacked_depth(inside, (height, width), zoom),
                    in_pick_order(layered_scene(in_view(inside))))
-
-
-def in_pick_order(scene: LayeredScene) -> LayeredScene:
-    """Return a scene with its objects as the message promises them."""
-    return replace(scene, objects=tuple(pick_order(scene)))
 
 
 def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

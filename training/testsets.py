@@ -166,8 +166,9 @@ def verdict(name: str, found: str, reference: bool) -> str:
         return f'no reference checksum for {name} yet'
     if known[name] == found:
         return 'the reference pixels'
-    return ('NOT the reference pixels: made by an earlier commit (then remove it), of other '
-            'cutouts, or where a library rounds otherwise; say so beside scores')
+    return ('NOT the reference pixels: made by an earlier commit (then remove it, and meshes_*.npz '
+            'beside it), of other cutouts, or where a library rounds otherwise; say so beside '
+            'scores')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

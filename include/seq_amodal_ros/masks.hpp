@@ -53,7 +53,10 @@ inline void check(const msg::PackedMask & mask, std::uint64_t height, std::uint6
   }
 }
 
-/// Return whether a checked mask holds the pixel in a column and row of its image.
+/// Return whether a mask holds the pixel in a column and row of its image; without memory.
+/**
+ * A pixel whose byte a malformed mask lacks is not held.
+ */
 inline bool holds(const msg::PackedMask & mask, std::uint32_t column, std::uint32_t row)
 {
   if (column < mask.x || row < mask.y) {
@@ -64,7 +67,8 @@ inline bool holds(const msg::PackedMask & mask, std::uint32_t column, std::uint3
     return false;
   }
   const std::size_t stride = (std::size_t{mask.width} + 7) / 8;
-  return (mask.data[y * stride + x / 8] >> (7 - x % 8)) & 1;
+  const std::size_t byte = y * stride + x / 8;
+  return byte < mask.data.size() && ((mask.data[byte] >> (7 - x % 8)) & 1);
 }
 
 /// Return a mask at the size of its image; throws as `check` does.

@@ -1,12 +1,12 @@
 """
-rosbag2 -> samples, or what a node answered beside the truth; without ROS.
+rosbag2 -> samples, or what a node answered, beside the truth; without ROS.
 
 A bag holds images and their truth as LayeredAmodalMasks, or answers and their truth. Messages of
 one stamp belong together, in whatever order they were recorded. They are read by the definitions
-that the bag brings.
+that the bag brings; of other topics nothing is read.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -26,27 +26,29 @@ ANSWERS_TOPIC = '/perception/masks'
 IMAGES = {'sensor_msgs/msg/Image': decode_image,
           'sensor_msgs/msg/CompressedImage': decode_compressed}
 MASKS = ('seq_amodal_ros/msg/LayeredAmodalMasks',)
+MAX_TRUTHS = 1 << 30  # bytes of all truths, packed as they are recorded
 SECOND = 10 ** 9  # ns
 
 
 class Recorded(NamedTuple):
-    """A message, its header's stamp and the time it was recorded at, both ns."""
+    """A message, its header's stamp, ns, its bytes, and where it is, for people."""
 
     stamp: int
-    time: int
     message: Any
+    raw: bytes
+    place: str
 
 
 class Bag:
-    """A bag that is being read; use it as a context."""
+    """A rosbag2 that is being read: a folder, or one .mcap or .db3 file of it. Use as a context."""
 
     def __init__(self, path: Path) -> None:
-        """Open it; raises DatasetError, naming it, for what is no rosbag2 that can be read."""
+        """Open it; raises DatasetError, naming it, for what cannot be read."""
         self.path = path
         self._stack = ExitStack()
         try:
-            from rosbags.highlevel import AnyReader
-            self._reader = self._stack.enter_context(AnyReader([path]))
+            from rosbags.rosbag2 import Reader
+            self._reader = self._stack.enter_context(Reader(path))
         except ImportError as error:
             raise DatasetError(f'{path}: the Python package {error.name} is missing, which reads '
                                'bags; install rosbags by pip') from error
@@ -63,23 +65,37 @@ class Bag:
 
     def find(self, topics: Collection[str], kinds: Collection[str]) -> tuple[str, str]:
         """Return the first of the topics of such a kind, and that; raises DatasetError if none."""
-        there = {item.topic: item.msgtype for item in self._reader.connections}
+        there = [(item.topic, item.msgtype) for item in self._reader.connections]
         for topic in topics:
-            if there.get(topic) in kinds:
-                return topic, there[topic]
-        shown = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(there.items()))
+            for kind in kinds:
+                if (topic, kind) in there:
+                    return topic, kind
+        shown = ', '.join(f'{topic} ({kind})' for topic, kind in sorted(set(there)))
         raise DatasetError(f'{self.path}: no topic {" or ".join(topics)} of {" or ".join(kinds)}; '
                            f'there are {shown or "none"}')
 
-    def messages(self, topic: str, time: int | None = None) -> Iterator[Recorded]:
-        """Yield a topic's messages, or those of one time, ns; raises DatasetError if broken."""
-        connections = [item for item in self._reader.connections if item.topic == topic]
-        end = None if time is None else time + 1
+    def messages(self, topic: str, kind: str) -> Iterator[Recorded]:
+        """
+        Yield a topic's messages in the order of recording.
+
+        Raises DatasetError, naming the bag, where it is broken, and, naming the stamp, where two
+        messages have one: it would not tell which of them belongs to what.
+        """
+        read, stamps = self.reader_of(topic, kind), set()
+        connections = [item for item in self._reader.connections
+                       if (item.topic, item.msgtype) == (topic, kind)]
         try:
-            for connection, at, raw in self._reader.messages(connections, time, end):
-                message: Any = self._reader.deserialize(raw, connection.msgtype)
-                stamp = message.header.stamp
-                yield Recorded(stamp.sec * SECOND + stamp.nanosec, at, message)
+            for _, _, raw in self._reader.messages(connections):
+                message = read(raw)
+                stamp = message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+                place = self.place(topic, stamp)
+                if stamp in stamps:
+                    raise DatasetError(f'{place}: another message has the same stamp; record one '
+                                       'publisher, and a bag that is played once')
+                stamps.add(stamp)
+                yield Recorded(stamp, message, bytes(raw), place)
+        except DatasetError:
+            raise
         except Exception as error:
             raise self._unreadable(error) from error
 
@@ -87,99 +103,99 @@ class Bag:
         """Return where a message is, for people."""
         return f'{self.path}: {topic} at {stamp // SECOND}.{stamp % SECOND:09d}'
 
+    def reader_of(self, topic: str, kind: str) -> Callable[[bytes], Any]:
+        """Return what makes messages of such a topic's bytes; raises DatasetError if it cannot."""
+        from rosbags.interfaces import MessageDefinitionFormat
+        from rosbags.typesys import get_types_from_msg, get_typestore, Stores
+        definition = next(item.msgdef for item in self._reader.connections
+                          if (item.topic, item.msgtype) == (topic, kind))
+        try:
+            if definition.format == MessageDefinitionFormat.MSG:
+                store = get_typestore(Stores.EMPTY)
+                store.register(get_types_from_msg(definition.data, kind))
+            else:
+                store = get_typestore(Stores.ROS2_JAZZY)
+        except Exception as error:
+            raise self._unreadable(error) from error
+        if kind not in store.fielddefs:
+            raise DatasetError(f'{self.path}: brings no definition of {kind}; record it as mcap, '
+                               'or by a ROS newer than Humble')
+        return partial(store.deserialize_cdr, typename=kind)
+
     def _unreadable(self, error: Exception) -> DatasetError:
-        return DatasetError(f'{self.path}: not a rosbag2 that can be read '
-                            f'({type(error).__name__}: {error})')
+        reason = ' '.join(str(error).split())  # of a parser's many lines one
+        return DatasetError(f'{self.path}: no rosbag2 that can be read ({type(error).__name__}: '
+                            f'{reason}); if only its metadata.yaml is lost, name its .mcap or .db3')
 
 
-class Truths:
-    """The scenes of a topic by stamp: where each is in the bag is kept, and read when asked for."""
-
-    def __init__(self, bag: Bag, topic: str) -> None:
-        """
-        Look through the topic of a bag that nobody else reads meanwhile.
-
-        Raises DatasetError, naming it, if two have one stamp.
-        """
-        self._bag, (self.topic, _) = bag, bag.find([topic], MASKS)
-        self._times: dict[int, int] = {}
-        for stamp, time, _ in bag.messages(self.topic):
-            if stamp in self._times:
-                raise DatasetError(f'{bag.place(self.topic, stamp)}: another message has the same '
-                                   'stamp; record a bag that is played once')
-            self._times[stamp] = time
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._times)
-
-    def at(self, stamp: int) -> Truth | None:
-        """Return the truth of a stamp, if there is one; raises DatasetError for no scene."""
-        if stamp not in self._times:
-            return None
-        message, = (item.message for item in self._bag.messages(self.topic, self._times[stamp])
-                    if item.stamp == stamp)
-        scene = _scene(self._bag.place(self.topic, stamp), message)
-        masks = np.array([item.mask for item in scene.objects], bool)
-        return Truth(masks.reshape(len(masks), scene.height, scene.width),
-                     np.array([item.layer for item in scene.objects], np.int64))
-
-
-def samples(path: Path, image_topic: str = IMAGE_TOPIC, truth_topic: str = TRUTH_TOPIC,
-            ) -> Iterator[Sample]:
+class Recording:
     """
-    Yield the images that have a truth, in the order they were recorded in.
+    What a bag holds that has a truth.
 
-    They are looked for on the topic, and compressed beside it. Raises DatasetError, naming bag,
-    topic and stamp, for what is missing, broken or no scene, and where no image has a truth.
+    truths  how many there are
+    used    how many of them had an image or an answer, once these were gone through
+    models  the weights that the answers are of, then
     """
-    with Bag(path) as bag, Bag(path) as other:
-        topic, kind = bag.find([image_topic, f'{image_topic}/compressed'], IMAGES)
-        for truth, place, message in _matched(bag, topic, Truths(other, truth_topic)):
-            yield Sample(truth.masks, truth.layers, place, partial(_decoded, place, kind, message))
 
+    def __init__(self, bag: Bag, truth_topic: str = TRUTH_TOPIC) -> None:
+        """Keep the truths, packed as they are; raises DatasetError, naming what is wrong."""
+        self._bag = bag
+        self._topic, kind = bag.find([truth_topic], MASKS)
+        self._read, self._packed = bag.reader_of(self._topic, kind), dict[int, bytes]()
+        size = 0
+        for item in bag.messages(self._topic, kind):
+            size += len(item.raw)
+            if size > MAX_TRUTHS:
+                raise DatasetError(f'{bag.path}: {truth_topic} holds more than '
+                                   f'{MAX_TRUTHS >> 30} GiB of truths; split the bag')
+            self._packed[item.stamp] = item.raw
+        self.truths, self.used, self.models = len(self._packed), 0, set[str]()
 
-class Answers:
-    """What was answered, beside the truth, and by which weights, once it was gone through."""
-
-    def __init__(self, path: Path, topic: str = ANSWERS_TOPIC, truth_topic: str = TRUTH_TOPIC,
-                 ) -> None:
-        """Keep where they are; nothing is read before they are gone through."""
-        self.path, self.topic, self.truth_topic = path, topic, truth_topic
-        self.frames = 0
-        self.models: set[str] = set()
-
-    def __iter__(self) -> Iterator[tuple[Truth, LayeredScene]]:
+    def samples(self, topic: str = IMAGE_TOPIC) -> Iterator[Sample]:
         """
-        Yield each answer that has a truth.
+        Yield the images that have a truth, of the topic or compressed beside it.
+
+        Raises DatasetError, naming bag, topic and stamp, for what is missing, broken or no scene,
+        and where no image has a truth.
+        """
+        topic, kind = self._bag.find([topic, f'{topic}/compressed'], IMAGES)
+        for truth, item in self._matched(topic, kind):
+            yield Sample(truth.masks, truth.layers, truth.occluded, item.place,
+                         partial(_decoded, item.place, kind, item.message))
+
+    def answers(self, topic: str = ANSWERS_TOPIC) -> Iterator[tuple[Truth, LayeredScene]]:
+        """
+        Yield the answers that have a truth, each after it.
 
         Raises DatasetError, naming bag, topic and stamp, for what is missing, broken, no scene or
         of another size than its truth, and where no answer has a truth.
         """
-        with Bag(self.path) as bag, Bag(self.path) as other:
-            topic, _ = bag.find([self.topic], MASKS)
-            truths = Truths(other, self.truth_topic)
-            self.frames = len(truths)
-            for truth, place, message in _matched(bag, topic, truths):
-                scene, (height, width) = _scene(place, message), truth.masks.shape[1:]
-                if (scene.height, scene.width) != (height, width):
-                    raise DatasetError(f'{place}: {scene.width}x{scene.height}, its truth is '
-                                       f'{width}x{height}')
-                self.models.add(message.model)
-                yield truth, scene
+        for truth, item in self._matched(*self._bag.find([topic], MASKS)):
+            scene, (height, width) = _scene(item.place, item.message), truth.masks.shape[1:]
+            if (scene.height, scene.width) != (height, width):
+                raise DatasetError(f'{item.place}: {scene.width}x{scene.height}, its truth is '
+                                   f'{width}x{height}')
+            self.models.add(item.message.model)
+            yield truth, scene
 
+    def _matched(self, topic: str, kind: str) -> Iterator[tuple[Truth, Recorded]]:
+        self.used = 0
+        for item in self._bag.messages(topic, kind):
+            if item.stamp in self._packed:
+                self.used += 1
+                yield self._truth(item.stamp), item
+        if not self.used:
+            raise DatasetError(f'{self._bag.path}: no message of {topic} has the stamp of one of '
+                               f'{self._topic}')
 
-def _matched(bag: Bag, topic: str, truths: Truths) -> Iterator[tuple[Truth, str, Any]]:
-    """Yield the messages that have a truth, with their place; raises DatasetError if none has."""
-    found = False
-    for stamp, _, message in bag.messages(topic):
-        truth = truths.at(stamp)
-        if truth is not None:
-            found = True
-            yield truth, bag.place(topic, stamp), message
-    if not found:
-        raise DatasetError(f'{bag.path}: no message of {topic} has the stamp of one of '
-                           f'{truths.topic}')
+    def _truth(self, stamp: int) -> Truth:
+        message = self._read(self._packed[stamp])
+        scene = _scene(self._bag.place(self._topic, stamp), message)
+        masks = np.array([item.mask for item in scene.objects], bool)
+        return Truth(masks.reshape(len(masks), scene.height, scene.width),
+                     np.array([item.layer for item in scene.objects], np.int64),
+                     np.array([[other.id in item.occluders for other in scene.objects]
+                               for item in scene.objects], bool).reshape(len(masks), len(masks)))
 
 
 def _scene(place: str, message: Any) -> LayeredScene:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from seq_amodal_ros.evaluation.coco_masks import read_mask, rle_of
-from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.evaluation.sample import DatasetError, occluded_by_layers, Sample
 from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionCycleError
 
 MAX_PIXELS = 1 << 26
@@ -114,8 +114,11 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
             raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} masks of '
                                f'{width}x{height} are more than {MAX_MASK_PIXELS:,} pixels')
         masks = [_mask(path, annotation, height, width) for annotation in annotations]
-        yield Sample(np.array(masks, bool).reshape(len(masks), height, width),
-                     _layers(path, annotations), str(picture), partial(load_image, picture))
+        stack = np.array(masks, bool).reshape(len(masks), height, width)
+        layers, z = _order(path, annotations)
+        if z is None:
+            z = occluded_by_layers(stack, layers)
+        yield Sample(stack, layers, z, str(picture), partial(load_image, picture))
 
 
 def read_occluders(path: Path, ids: Sequence[int], occluded_by: Sequence[Any], key: str,
@@ -284,8 +287,13 @@ def _mask(path: Path, annotation: dict, height: int, width: int) -> NDArray[np.b
     return mask
 
 
-def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:
-    """Return the given layers, checked against the occluders; else Eq. 2 of the occluders."""
+def _order(path: Path, annotations: Sequence[dict],
+           ) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
+    """
+    Return the given layers, checked against the occluders, else Eq. 2 of the occluders; and Z.
+
+    Z of Eq. 1 is None where an annotation has a layer alone.
+    """
     z = read_occluders(
         path, [annotation['id'] for annotation in annotations],
         [annotation.get('occluded_by', []) for annotation in annotations], 'occluded_by')
@@ -305,4 +313,4 @@ def _layers(path: Path, annotations: Sequence[dict]) -> NDArray[np.int64]:
             raise DatasetError(f'{path}: annotation {annotation["id"]}: layer must be a whole '
                                f'number from 1 to {MAX_LAYER}, got {layer!r}')
         layers[i] = layer
-    return layers
+    return layers, z if all('occluded_by' in each for each in annotations) else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from seq_amodal_ros.evaluation.sample import Truth
 from seq_amodal_ros.scene import Mask
 
 PART = 1 << 16  # pixels that are compared at a time
@@ -116,7 +117,7 @@ class ObjectScore:
     """
     Sums over objects matched by IOU, whatever their layer (the paper's 'w/o layer').
 
-    pairs    objects found that overlap and are on different layers, so one lies on the other
+    pairs    objects found of which one lies on the other (Eq. 1)
     ordered  those of them whose layers say which is above
     """
 
@@ -130,23 +131,23 @@ class ObjectScore:
     threshold: float = field(default=0.5, repr=False)
 
     def add(self, predicted: NDArray[np.bool_], predicted_layers: NDArray[np.int64],
-            true: NDArray[np.bool_], true_layers: NDArray[np.int64]) -> list[tuple[int, int]]:
+            truth: Truth) -> list[tuple[int, int]]:
         """Count one image's objects, masks [N, height, width]; return those found, as `match`."""
-        self.true += len(true)
+        self.true += len(truth.masks)
         self.predicted += len(predicted)
         found = []
-        for i, j, score in match(predicted, true):
+        for i, j, score in match(predicted, truth.masks):
             self.iou_sum += score
             if score >= self.threshold:
                 found.append((i, j))
         self.found += len(found)
-        self.right_layer += sum(int(predicted_layers[i] == true_layers[j]) for i, j in found)
+        self.right_layer += sum(int(predicted_layers[i] == truth.layers[j]) for i, j in found)
         for n, (i, j) in enumerate(found):
             for k, m in found[:n]:
-                if true_layers[j] != true_layers[m] and (true[j] & true[m]).any():
+                deeper = int(truth.occluded[j, m]) - int(truth.occluded[m, j])
+                if deeper:
                     self.pairs += 1
-                    self.ordered += int((predicted_layers[i] - predicted_layers[k])
-                                        * (true_layers[j] - true_layers[m]) > 0)
+                    self.ordered += int((predicted_layers[i] - predicted_layers[k]) * deeper > 0)
         return found
 
     def result(self) -> dict[str, float | int | None]:

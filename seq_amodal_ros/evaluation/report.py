@@ -67,12 +67,10 @@ def _score_objects(truth: Truth, scene: LayeredScene, objects: ObjectScore,
                    hypotheses: HypothesisScore) -> None:
     masks = np.array([item.mask for item in scene.objects], bool)
     predicted_layers = np.array([item.layer for item in scene.objects])
-    for i, j in objects.add(masks, predicted_layers, truth.masks, truth.layers):
-        item, true = scene.objects[i], truth.masks[j]
-        above = truth.masks[truth.layers < truth.layers[j]]
-        hidden = above[(above & true).any(axis=(1, 2))].any(axis=0)
+    for i, j in objects.add(masks, predicted_layers, truth):
+        item, hidden = scene.objects[i], truth.masks[truth.occluded[j]].any(axis=0)
         if len(item.hypotheses):
-            hypotheses.add(item.mask, item.hypotheses, item.score, true, hidden)
+            hypotheses.add(item.mask, item.hypotheses, item.score, truth.masks[j], hidden)
 
 
 def table(result: dict[str, Any]) -> str:

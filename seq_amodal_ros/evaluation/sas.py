@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
-from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.evaluation.sample import DatasetError, occluded_by_layers, Sample
 from seq_amodal_ros.scene import cumulative_masks
 
 
@@ -62,7 +62,9 @@ def _sample(name: Path, folders: dict[int, Path]) -> Sample:
     if not masks[:len(held)].any(axis=(1, 2)).all():
         raise DatasetError(f'{name}: a blank mask.png lies before a layer; only the last is blank')
     picture = folders[1] / 'image.png'
-    return Sample(held, np.arange(1, len(held) + 1), str(picture), partial(load_image, picture))
+    layers = np.arange(1, len(held) + 1)
+    return Sample(held, layers, occluded_by_layers(held, layers), str(picture),
+                  partial(load_image, picture))
 
 
 def _mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:

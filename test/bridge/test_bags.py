@@ -1,7 +1,12 @@
 """Bags are read by stamp, whatever the order of recording; what cannot be read is named."""
 
+from contextlib import ExitStack
+import sqlite3
+
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
+from rosbags.rosbag2 import StoragePlugin, Writer
 from sensor_msgs.msg import CameraInfo
 from seq_amodal_ros.bridge import bags
 from seq_amodal_ros.bridge.images import encode_image
@@ -10,7 +15,7 @@ from seq_amodal_ros.evaluation.report import score
 from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 from std_msgs.msg import Header
-from training.bags import write_bag
+from training.bags import typestore, write_bag
 
 IMAGE, TRUTH, ANSWERS = bags.IMAGE_TOPIC, bags.TRUTH_TOPIC, bags.ANSWERS_TOPIC
 
@@ -44,8 +49,15 @@ def bag(request, tmp_path):
     return written
 
 
-def test_the_bag_that_ships_is_pictures_with_their_truth(pile):
-    found = list(bags.samples(pile))
+@pytest.fixture
+def opened():
+    """Return a function that opens a bag beside its truth; all are closed with the test."""
+    with ExitStack() as stack:
+        yield lambda path, *topic: bags.Recording(stack.enter_context(bags.Bag(path)), *topic)
+
+
+def test_the_bag_that_ships_is_pictures_with_their_truth(pile, opened):
+    found = list(opened(pile).samples())
     assert len(found) == 30
     assert found[0].picture().shape == (480, 640, 3)
     assert found[0].masks.shape == (len(found[0].layers), 480, 640)
@@ -53,23 +65,48 @@ def test_the_bag_that_ships_is_pictures_with_their_truth(pile):
     assert found[0].name.endswith('/camera/image_raw/compressed at 1700000000.000000000')
 
 
-def test_messages_go_together_by_stamp_in_whatever_order_they_came(bag):
+def test_messages_go_together_by_stamp_in_whatever_order_they_came(bag, opened):
     path = bag((10, IMAGE, image(1)), (11, IMAGE, image(2)), (12, IMAGE, image(3)),
                (20, TRUTH, scene(3, 5)), (21, TRUTH, scene(1, 2)), (21, TRUTH, scene(9)))
-    found = list(bags.samples(path))  # no truth is there of image 2, no image of truth 9
+    recording = opened(path)
+    found = list(recording.samples())  # no truth is there of image 2, no image of truth 9
     assert [int(sample.picture()[0, 0, 0]) for sample in found] == [1, 3]
     assert [int(sample.masks.sum()) for sample in found] == [2 * 4, 5 * 4]
+    assert (recording.used, recording.truths) == (2, 3)
 
 
-def test_what_was_answered_is_counted_and_scored(bag):
+def test_what_was_answered_is_counted_and_scored(bag, opened):
     path = bag(*((stamp, TRUTH, scene(stamp)) for stamp in (1, 2, 3, 4)),
                (5, ANSWERS, scene(2)), (6, ANSWERS, scene(4, 6)), (7, ANSWERS, scene(8)))
-    answers = bags.Answers(path)
-    result = score(answers)
-    assert (result['images'], answers.frames) == (2, 4)
+    recording = opened(path)
+    result = score(recording.answers())
+    assert result['images'] == recording.used == 2
+    assert recording.truths == 4
     assert result['layers'][0]['iou'] == 75  # of one all, of one half
-    assert answers.models == {'weights@3', 'weights@6'}
-    assert result == score(answers)  # it can be gone through again
+    assert recording.models == {'weights@3', 'weights@6'}
+    assert result == score(recording.answers())  # it can be gone through again
+
+
+def test_one_file_of_a_bag_is_enough_and_any_name_will_do(bag, opened, tmp_path):
+    path = bag((1, IMAGE, image(1)), (1, TRUTH, scene(1)))
+    data, = (item for item in path.iterdir() if item.suffix in ('.mcap', '.db3'))
+    assert len(list(opened(data).samples())) == 1
+    path.rename(tmp_path / 'renamed.bag')
+    assert len(list(opened(tmp_path / 'renamed.bag').samples())) == 1
+
+
+def test_what_other_topics_hold_does_not_matter(tmp_path, opened):
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        store = typestore()
+        for topic, kind, message in (
+                (IMAGE, 'sensor_msgs/msg/Image', image(1)),
+                (TRUTH, 'seq_amodal_ros/msg/LayeredAmodalMasks', scene(1))):
+            connection = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connection, 1, serialize_message(message))
+        foreign = writer.add_connection('/foreign', 'foo_msgs/msg/Foo', msgdef='wstring text\n',
+                                        rihs01='RIHS01_' + 64 * '0')
+        writer.write(foreign, 1, b'nothing that can be read')
+    assert len(list(opened(tmp_path / 'bag').samples())) == 1
 
 
 @pytest.mark.parametrize('recorded, reason', [
@@ -80,35 +117,57 @@ def test_what_was_answered_is_counted_and_scored(bag):
     ([(1, IMAGE, image(1)), (2, TRUTH, scene(2))], 'no message of /camera/image_raw has the stamp'),
     ([(1, IMAGE, image(1)), (2, TRUTH, scene(1)), (3, TRUTH, scene(1))],
      r'/ground_truth/masks at 0\.000000001: another message has the same stamp'),
+    ([(1, IMAGE, image(1)), (2, IMAGE, image(1)), (3, TRUTH, scene(1))],
+     r'/camera/image_raw at 0\.000000001: another message has the same stamp'),
     ([(1, IMAGE, image(1)), (1, TRUTH, scene(1, width=8))],
      r'image_raw at 0\.000000001: picture is 6x4, its masks are 8x4'),
 ])
-def test_what_does_not_go_together_is_named(bag, recorded, reason):
+def test_what_does_not_go_together_is_named(bag, opened, recorded, reason):
+    path = bag(*recorded)
     with pytest.raises(DatasetError, match=reason):
-        for sample in bags.samples(bag(*recorded)):
+        for sample in opened(path).samples():
             sample.picture()
 
 
-def test_messages_that_cannot_be_are_named_by_topic_and_stamp(bag):
+def test_messages_that_cannot_be_are_named_by_topic_and_stamp(bag, opened):
     absurd, cut = scene(1), image(1)
     absurd.objects[0].layer = 0
     cut.height = 9
     path = bag((1, IMAGE, cut), (1, TRUTH, scene(1)), (1, '/absurd', absurd),
                (1, '/small', scene(1, width=4)))
     with pytest.raises(DatasetError, match=r'/camera/image_raw at 0\.000000001: no image \(data'):
-        next(bags.samples(path)).picture()
+        next(opened(path).samples()).picture()
     with pytest.raises(DatasetError, match=r'/absurd at 0\.000000001: no scene \(object 1'):
-        next(bags.samples(path, truth_topic='/absurd'))
+        next(opened(path, '/absurd').samples())
     with pytest.raises(DatasetError, match=r'/absurd at 0\.000000001: no scene \(object 1'):
-        next(iter(bags.Answers(path, '/absurd')))
+        next(opened(path).answers('/absurd'))
     with pytest.raises(DatasetError, match=r'/small at 0\.000000001: 4x4, its truth is 6x4'):
-        next(iter(bags.Answers(path, '/small')))
+        next(opened(path).answers('/small'))
 
 
-def test_what_is_no_bag_is_named(tmp_path):
-    for path in (tmp_path / 'nowhere', tmp_path):
-        with pytest.raises(DatasetError, match=rf'{path}: not a rosbag2 that can be read'):
-            next(bags.samples(path))
+def test_more_truth_than_is_kept_is_refused(bag, opened, monkeypatch):
+    path = bag((1, TRUTH, scene(1)), (2, TRUTH, scene(2)))
+    monkeypatch.setattr(bags, 'MAX_TRUTHS', 200)
+    with pytest.raises(DatasetError, match='holds more than 0 GiB of truths; split the bag'):
+        opened(path)
+
+
+def test_a_bag_without_definitions_says_how_to_record_one(bag, opened, tmp_path):
+    path = bag((1, IMAGE, image(1)), (1, TRUTH, scene(1)))
+    if not (path / 'bag.db3').exists():
+        pytest.skip('mcap always brings them')
+    with sqlite3.connect(path / 'bag.db3') as database:
+        database.execute('DELETE FROM message_definitions')
+    with pytest.raises(DatasetError, match=r'no definition of seq_amodal_ros/msg/.*; record it'):
+        opened(path)
+
+
+def test_what_is_no_bag_is_named_in_one_line(tmp_path):
+    (tmp_path / 'bad').mkdir()
+    (tmp_path / 'bad' / 'metadata.yaml').write_text('a: [\n b: {\n')
+    for path in (tmp_path / 'nowhere', tmp_path, tmp_path / 'bad'):
+        with pytest.raises(DatasetError, match=rf'^{path}: no rosbag2 that can be read.*$'):
+            bags.Bag(path)
 
 
 @pytest.mark.parametrize('seed', range(40))
@@ -122,7 +181,8 @@ def test_a_broken_bag_is_said_to_be_so_or_read(bag, seed):
         data[place] = rng.integers(256)
     data_file.write_bytes(data[:rng.integers(len(data))] if seed % 4 == 0 else data)
     try:
-        for sample in bags.samples(path):
-            sample.picture()
+        with bags.Bag(path) as broken:
+            for sample in bags.Recording(broken).samples():
+                sample.picture()
     except DatasetError as error:
         assert str(path) in str(error)

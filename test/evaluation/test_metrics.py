@@ -5,9 +5,11 @@ from hypothesis.extra import numpy as arrays
 import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.metrics import average_precision, iou, LayerScore, match, ObjectScore
+from seq_amodal_ros.evaluation.sample import Truth
 from sklearn.metrics import average_precision_score, jaccard_score
 
 MASK = arrays.arrays(bool, (5, 7))
+NO_PAIR = np.zeros((3, 3), bool)
 
 
 @given(MASK, MASK)
@@ -57,7 +59,7 @@ def test_masks_of_any_size_are_compared_whole():
 def test_objects_count_whatever_their_layer():
     score = ObjectScore()
     score.add(np.array([rows(0), rows(2)]), np.array([1, 1]),
-              np.array([rows(0), rows(2), rows(3)]), np.array([1, 2, 1]))
+              Truth(np.array([rows(0), rows(2), rows(3)]), np.array([1, 2, 1]), NO_PAIR))
     result = score.result()
     assert result['recall'] == pytest.approx(200 / 3)
     assert result['precision'] == 100
@@ -65,10 +67,13 @@ def test_objects_count_whatever_their_layer():
     assert result['iou'] == pytest.approx(200 / 3)
 
 
-def test_the_order_of_a_pair_is_asked_where_one_lies_on_the_other():
-    true = np.array([rows(0, 1), rows(1, 2), rows(2, 3)])
+@pytest.mark.parametrize('layers', [[1, 2, 2], [1, 2, 3]])  # what lies elsewhere may set a layer
+def test_the_order_of_a_pair_is_asked_where_one_lies_on_the_other(layers):
+    masks, z = np.array([rows(0, 1), rows(1, 2), rows(2, 3)]), NO_PAIR.copy()
+    z[1, 0] = True  # the last two overlap, but only graze
+    truth = Truth(masks, np.array(layers), z)
     score = ObjectScore()
-    score.add(true, np.array([1, 2, 3]), true, np.array([1, 2, 2]))  # the last two only graze
+    score.add(masks, np.array([1, 2, 1]), truth)
     assert (score.result()['pairs'], score.result()['ordered']) == (1, 100)
-    score.add(true, np.array([1, 1, 2]), true, np.array([1, 2, 2]))
+    score.add(masks, np.array([1, 1, 2]), truth)
     assert (score.result()['pairs'], score.result()['ordered']) == (2, 50)

@@ -7,6 +7,7 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 from seq_amodal_ros.bridge.images import decode_compressed
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
+from seq_amodal_ros.planning import pick_order
 from training.engine.compositor import Compositor
 from training.engine.protocols import FOLDER, read_protocol
 from training.engine.sources import sources_of
@@ -51,6 +52,18 @@ def test_the_truth_is_a_scene_of_the_image_and_ros_reads_it(bag):
         assert pixels.shape == (120, 160, 3)
         assert (scene.height, scene.width) == (120, 160)
         assert len(message.objects) == len(scene.objects)
+
+
+def ordered(truth):
+    """Return whether a truth's ids count from 1 and its layers follow pick order."""
+    scene = message_to_scene(truth)
+    return [item.id for item in scene.objects] == list(range(1, len(scene.objects) + 1)) and \
+        [item.id for item in pick_order(scene)] == [item.id for item in scene.objects]
+
+
+def test_objects_come_in_pick_order(bag, pile):
+    for _, _, message in [*read(bag)['/ground_truth/masks'], *read(pile)['/ground_truth/masks']]:
+        assert ordered(message)
 
 
 def test_the_pile_is_cleared_from_the_top(bag):

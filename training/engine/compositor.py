@@ -6,7 +6,7 @@ Eq. 1-2 layers and Alg. 1's blank step N + 1 follow exactly from the stack. What
 only at pixels that they may touch, and nothing at one scene at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import math
 from typing import NamedTuple
@@ -76,7 +76,8 @@ class Compositor:
         self._ranges = {
             'source': _ranges(ordered, lambda source, i: source.name, device),
             'class': _ranges(ordered, lambda source, i: source.classes[i], device),
-            'object': _ranges(ordered, lambda source, i: source.varieties[i], device)}
+            'object': _ranges(ordered, lambda source, i: (source.classes[i], source.varieties[i]),
+                              device)}
         counts = torch.tensor([len(source) for source in ordered], device=device)
         self._starts, self._counts = counts.cumsum(0) - counts, counts
 
@@ -227,12 +228,12 @@ class Compositor:
         return alpha * stack.dark.index_select(0, points.item)
 
 
-def _ranges(sources: Sequence[Cutouts], name_of: Callable[[Cutouts, int], str],
+def _ranges(sources: Sequence[Cutouts], name_of: Callable[[Cutouts, int], Hashable],
             device: str) -> Tensor:
     """Return for each picture where those of the same name stand: int64 [n, 2], start, count."""
     names = [(number, name_of(source, i)) for number, source in enumerate(sources)
              for i in range(len(source))]
-    spans: dict[tuple[int, str], list[int]] = {}
+    spans: dict[tuple[int, Hashable], list[int]] = {}
     for i, name in enumerate(names):
         spans.setdefault(name, [i, 0])[1] += 1
     return torch.tensor([spans[name] for name in names], device=device)

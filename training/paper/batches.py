@@ -33,18 +33,22 @@ def cumulative_batch(source: SceneSource, first: int, count: int, size: int, noi
     """
     Return `count` samples drawn evenly from all layers 1 .. N + 1 of scenes `first`, ... (Alg. 1).
 
-    Each scene has two steps or more, so half as many scenes as samples are enough. A share `noisy`
-    of the cumulative masks lacks a layer (Sec. 5.4). The generator is one of the CPU.
+    Each scene has two steps or more, so half as many scenes as samples are enough. Of the
+    cumulative masks that hold a layer i of 2 or more, a share `noisy` lacks one (Eq. 12): what
+    lacks a layer that it never held would show the target's silhouette. The generator is one of
+    the CPU.
     """
     source.next = first
     scenes = source.scenes(scenes_for(count, layer=None))
     scene, target, cumulative = scenes.samples(size)
     kept = torch.randperm(len(scene), generator=generator)[:count].to(scene.device)
-    scene, target, cumulative = scene[kept], target[kept], cumulative[kept]
+    steps = scenes.layers.amax(dim=1) + 1  # of each scene
+    step = (torch.arange(len(scene), device=scene.device) - (steps.cumsum(0) - steps)[scene] + 1)
+    scene, target, cumulative, step = (given[kept] for given in (scene, target, cumulative, step))
     if noisy:
-        lacks = (torch.rand(len(scene), generator=generator) < noisy).to(scene.device)
-        layer = 2 + torch.randint(1 << 30, (len(scene),), generator=generator).to(scene.device) % \
-            (scenes.layers[scene].amax(dim=1) - 1).clamp(min=1)
+        lacks = (torch.rand(len(scene), generator=generator) < noisy).to(scene.device) & (step > 2)
+        held = torch.randint(1 << 30, (len(scene),), generator=generator).to(scene.device)
+        layer = 2 + held % (step - 2).clamp(min=1)  # 2 to step - 1
         gone = layer_mask(scenes, scene, layer, size)
         cumulative = cumulative * (1 - gone * lacks[:, None, None, None])  # P = CM - M_i
     return Batch(_shrunk(scenes.image, size)[scene], cumulative, target)

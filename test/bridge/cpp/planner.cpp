@@ -35,6 +35,24 @@ seq_amodal_ros::msg::AmodalObject read_object()
   return item;
 }
 
+/// Whether `holds` says of each pixel, and of those around the image, what `unpack` says.
+bool agree(
+  const seq_amodal_ros::msg::PackedMask & mask, const seq_amodal_ros::Pixels & pixels,
+  std::uint32_t height, std::uint32_t width)
+{
+  for (std::uint32_t row = 0; row <= height; ++row) {
+    for (std::uint32_t column = 0; column <= width; ++column) {
+      const bool inside = row < height && column < width;
+      if (seq_amodal_ros::holds(mask, column, row) !=
+        (inside && pixels[std::size_t{row} * width + column] == 255))
+      {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 void print(const seq_amodal_ros::Pixels & pixels)
 {
   for (const auto pixel : pixels) {
@@ -56,7 +74,11 @@ int main()
     }
     for (const auto & item : scene.objects) {
       try {
-        print(seq_amodal_ros::unpack(item.mask, scene.height, scene.width));
+        const auto pixels = seq_amodal_ros::unpack(item.mask, scene.height, scene.width);
+        print(pixels);
+        if (!agree(item.mask, pixels, scene.height, scene.width)) {
+          std::cout << "holds and unpack do not agree\n";
+        }
         print(seq_amodal_ros::graspable_region(scene, item));
       } catch (const std::invalid_argument & error) {
         std::cout << error.what() << '\n';

@@ -148,6 +148,17 @@ def test_a_bin_holds_one_object_again_and_again():
     assert len(set(pictures[:, 0].tolist())) > 20
 
 
+def test_an_object_is_a_variety_of_its_class():
+    names = [(kind, tone) for kind in ('apple', 'pepper') for tone in ('green', 'red')] * 4
+    rgba = torch.full((len(names), 4, SIDE, SIDE), 255, dtype=torch.uint8)
+    classes, varieties = zip(*names)
+    plain = Cutouts('plain', rgba, classes, varieties)
+    maker = Compositor([plain], [1.0], read_protocol('bin'), 64)
+    ordered = sorted(names)
+    for name, (start, count) in zip(ordered, maker._ranges['object'].tolist()):
+        assert ordered[start:start + count] == [name] * 4
+
+
 @pytest.mark.parametrize('weights', [[], [0.5, 0.5]])
 def test_weights_that_do_not_go_with_the_sources_are_refused(source, weights):
     with pytest.raises(ValueError, match='do not go with weights'):

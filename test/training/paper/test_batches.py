@@ -36,16 +36,21 @@ def test_as_many_samples_as_asked_and_the_same_for_the_same_step(given):
     assert torch.equal(one.cumulative, again.cumulative)
 
 
-def test_noise_takes_one_deeper_layer_out_of_the_cumulative_mask(given):
+def test_noise_takes_one_deeper_layer_that_it_held_out_of_the_cumulative_mask(given):
     clean = cumulative_batch(given, 0, 256, SIZE, 0.0, generator())
     noisy = cumulative_batch(given, 0, 256, SIZE, 1.0, generator())
     assert torch.equal(clean.target, noisy.target)
-    changed = (clean.cumulative != noisy.cumulative).any(dim=(1, 2, 3))
-    assert 0 < changed.float().mean() < 1
     given.next = 0
-    deeper = given.scenes(1).masks[0, 1:].float()
-    for before, after in zip(clean.cumulative[changed, 0], noisy.cumulative[changed, 0]):
-        assert any(torch.equal(after, before * (1 - layer)) for layer in deeper)  # P = CM - M_i
+    stack = given.scenes(1).masks[0].float()
+    held = {2: [1], 3: [1, 2]}  # layers above: those of index 1 on that may go
+    seen = set()
+    for before, after in zip(clean.cumulative[:, 0], noisy.cumulative[:, 0]):
+        above = next((n for n in held if torch.equal(before, stack[:n].amax(0))), 0)
+        gone = [i for i in held.get(above, []) if torch.equal(after, before * (1 - stack[i]))]
+        assert gone or torch.equal(after, before)  # P = CM - M_i
+        assert above == 0 or gone
+        seen |= {(above, i) for i in gone}
+    assert seen == {(2, 1), (3, 1), (3, 2)}
 
 
 def test_dis_gets_one_layer_and_blank_where_there_is_none(given):

@@ -66,7 +66,7 @@ def trained_default(folder: Path, setting: Setting, data: TrainingData) -> Check
     out = folder / 'models' / 'default'
     out.mkdir(parents=True, exist_ok=True)
     config = {**yaml.safe_load(DEFAULT.read_text()), 'steps': setting.default_steps,
-              'protocols': {data.protocol: 1}}
+              'protocols': {data.protocol: 1}, 'zoom': [1, 1]}  # as those of the paper's network
     write_atomic(out / 'config.yaml', yaml.safe_dump(config).encode())
     status = default_training.main(['--run', str(out), '--config', str(out / 'config.yaml'),
                                     '--cutouts', *data.cutouts, '--device', data.device])

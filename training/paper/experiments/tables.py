@@ -179,6 +179,7 @@ def equal_time(bench: Bench) -> Report:
             ('default', default, Settings(hypotheses=setting.hypotheses))):
         segmenter = Segmenter(checkpoint, device, settings)
         result = evaluate(samples(bench.test, setting.images), segmenter.segment)
+        report.conditions = {**report.conditions, 'images': result['images']}
         report.add(f'{bench.ours}, {name}', {
             **layer_cells(result['layers']),
             'pairs in order': shown(result['objects']['ordered'], 1),

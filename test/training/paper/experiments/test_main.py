@@ -48,6 +48,9 @@ def test_both_networks_are_trained_for_the_same_time(command, tmp_path):
     content = json.loads((tmp_path / 'out' / 'time.json').read_text())
     rival, default = content['conditions']['seconds of training']
     assert default > 0 and abs(rival - default) <= 1
+    assert content['conditions']['images'] == 3
+    config = yaml.safe_load((tmp_path / 'out' / 'models' / 'default' / 'config.yaml').read_text())
+    assert config['zoom'] == [1, 1]  # as the paper's network sees them, and the test
     assert len(content['rows']) == 2 and all(row['ECE where hidden'] for row in content['rows'])
 
 
