@@ -25,6 +25,7 @@ from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
 from training.config import read_config, TrainConfig
+from training.engine.protocols import read_protocol
 from training.feed import Feed
 from training.runs import TrainingError
 from training.settings import as_tuples, made, read_settings
@@ -45,9 +46,10 @@ def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
     given = read_settings(path, {'base', 'variants'})
     groups = [given['base'], given['variants']]
     if not all(isinstance(group, dict) for group in groups) or not given['variants'] or \
-            not all(isinstance(changes, dict) for changes in given['variants'].values()):
-        raise ValueError(f'{path}: base and each of the variants, one at least, must be settings, '
-                         'as in ablations.yaml')
+            not all(isinstance(changes, dict) for changes in given['variants'].values()) or \
+            not all(isinstance(key, str) for key in (*given['base'], *given['variants'])):
+        raise ValueError(f'{path}: base and each of the variants, one at least, must be settings '
+                         'under names, as in ablations.yaml')
     found = {}
     for name, changes in given['variants'].items():
         wanted = {**given['base'], **changes}
@@ -57,7 +59,21 @@ def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
                              f'{sorted(known)}')
         found[name] = made(TrainConfig, {**vars(read_config()), **as_tuples(wanted)},
                            f'{path}: {name}')
+        for protocol in found[name].protocols:
+            try:
+                read_protocol(protocol)
+            except ValueError as error:
+                raise ValueError(f'{path}: {name}: protocols: {error}') from error
+    folders = [folder_of(name) for name in found]
+    if len(set(folders)) < len(folders):
+        raise ValueError(f'{path}: two variants would have one folder, of {sorted(folders)}; '
+                         'rename one')
     return found
+
+
+def folder_of(name: str) -> str:
+    """Return the folder that a variant is trained in."""
+    return name.replace(' ', '_')
 
 
 def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: str) -> Checkpoint:
@@ -121,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scenes = [sample for number, name in enumerate(protocols) for sample in validation(
                 Path(folder) / str(number), given.cutouts, name, given.scenes)]
             for name, config in variants.items():
-                checkpoint = trained(given.out / name.replace(' ', '_'), config, given.cutouts,
+                checkpoint = trained(given.out / folder_of(name), config, given.cutouts,
                                      device)
                 found[name] = measured(checkpoint, scenes, device)
         text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of '

@@ -70,10 +70,18 @@ def read_cutouts(path: Path) -> Cutouts:
     _check_alpha(path, rgba[..., 3])
     pictures = torch.from_numpy(rgba).permute(0, 3, 1, 2)
     if pictures.shape[2:] != (SIDE, SIDE):
-        pictures = torch.nn.functional.interpolate(pictures.float(), (SIDE, SIDE), mode='area')
-        pictures = pictures.round().to(torch.uint8)
+        pictures = _scaled(pictures)
     return Cutouts(path.stem, pictures.contiguous(), tuple(str(names[i]) for i in label),
                    tuple(str(v) for v in variety.ravel()))
+
+
+def _scaled(pictures: Tensor) -> Tensor:
+    """Return RGBA uint8 [n, 4, h, w] at SIDE; the colour of clear pixels does not leak in."""
+    colour, alpha = pictures.float().split((3, 1), dim=1)
+    colour, alpha = (torch.nn.functional.interpolate(part, (SIDE, SIDE), mode='area')
+                     for part in (colour * alpha, alpha))
+    colour = colour / alpha.clamp(min=1e-3)
+    return torch.cat([colour, alpha], dim=1).round().clamp(0, 255).to(torch.uint8)
 
 
 def _check_alpha(path: Path, alpha: np.ndarray) -> None:

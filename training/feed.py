@@ -8,6 +8,7 @@ from training.config import TrainConfig
 from training.engine.compositor import Compositor
 from training.engine.photographs import read_photographs
 from training.engine.protocols import read_protocol
+from training.engine.randomness import seed_of
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import joined, Scenes
 from training.engine.sources import sources_of
@@ -34,11 +35,13 @@ class Feed:
                 continue
             protocol = read_protocol(name)
             sources, weights = sources_of(cutouts, protocol, config.held_classes,
-                                          config.held_varieties, seed=config.seed)
+                                          config.held_varieties,
+                                          seed=seed_of(protocol.name, config.seed))
             for source in sources:
                 self.held[source.name] = max(len(source), self.held.get(source.name, 0))
-            self.served.append((Compositor(sources, weights, protocol, side, device, seed,
-                                           photographs=pictures, zoom=config.zoom), count))
+            self.served.append((Compositor(
+                sources, weights, protocol, side, device, seed_of(protocol.name, seed),
+                photographs=pictures, zoom=config.zoom), count))
         if share:
             piles = RecordedScenes(recorded, side, device, seed)
             self.held['recorded'] = len(piles)

@@ -12,7 +12,7 @@ A truth holds what shows enough in that view: an object at its rim may come and 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from pathlib import Path
 import sys
@@ -172,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                   ('width', 16, 4096), ('height', 16, 4096)):
             check_range(f'--{name}', getattr(given, name), least, most)
         check_folder(given.out.parent)
-        protocol = read_protocol(given.protocol)
+        # Camouflaged, the ground would change its colour with every object that goes.
+        protocol = replace(read_protocol(given.protocol), camouflage=0)
         compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
                                 SIDE, seed=given.seed)
         shown = views(compositor, given.scene, given.frames, given.width, given.height)

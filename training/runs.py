@@ -86,8 +86,12 @@ def read_state(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+        if not isinstance(state, dict):
+            raise ValueError(f'it holds a {type(state).__name__}')
+        return state
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, LookupError,
+            ValueError) as error:
         reason = ' '.join(str(error).split())[:MAX_REASON]
         raise ValueError(f'{path}: cannot be read ({reason}); begin anew in another folder, from '
                          'the weights beside it (--start)') from error

@@ -7,6 +7,7 @@ from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.sample import Sample
 from training.config import read_config
 from training.engine.protocols import read_protocol
+from training.engine.randomness import seed_of
 from training.engine.sources import sources_of
 from training.testsets import compose, SIDE
 
@@ -26,6 +27,7 @@ def validation(folder: Path, cutouts: Sequence[Path], protocol: str, count: int,
     if not 0.1 <= zoom <= 10:
         raise ValueError(f'--zooms must lie in 0.1 to 10, got {zoom}')
     held, given = read_config(), read_protocol(protocol)
-    sources = sources_of(cutouts, given, held.held_classes, held.held_varieties, seed=SEED)
-    compose(sources, given, folder, count, SIDE, SEED, zoom)
+    seed = seed_of(given.name, SEED)
+    sources = sources_of(cutouts, given, held.held_classes, held.held_varieties, seed=seed)
+    compose(sources, given, folder, count, SIDE, seed, zoom)
     return list(samples(folder / 'annotations.json'))

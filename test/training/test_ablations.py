@@ -65,7 +65,10 @@ def test_other_settings_in_a_folder_are_refused(variants, tmp_path, capsys):
     ('base: {}\nvariants: {odd: {colour: red}}\n', "odd: unknown ['colour']"),
     ('base: {}\nvariants: {}\n', 'the variants, one at least'),
     ('base: {}\nvariants: {odd: 3}\n', 'the variants, one at least'),
-    ('base:\nvariants: {odd: {}}\n', 'the variants, one at least')])
+    ('base:\nvariants: {odd: {}}\n', 'the variants, one at least'),
+    ('base: {}\nvariants: {1: {}}\n', 'settings under names'),
+    ('base: {}\nvariants: {a b: {}, a_b: {}}\n', 'two variants would have one folder'),
+    ('base: {}\nvariants: {odd: {protocols: {heap: 1}}}\n', 'odd: protocols: ')])
 def test_settings_that_no_training_has_are_named(tmp_path, capsys, content, reason):
     path = tmp_path / 'bad.yaml'
     path.write_text(content)

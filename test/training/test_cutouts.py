@@ -21,6 +21,16 @@ def test_cutouts_come_at_one_size(tmp_path):
     assert cutouts.classes == ('apple', 'apple', 'pear', 'pear')
 
 
+@pytest.mark.parametrize('side', [64, 256])
+def test_the_colour_of_clear_pixels_does_not_leak_into_the_rim(tmp_path, side):
+    rgba = np.zeros((4, side, side, 4), np.uint8)
+    rows, columns = np.indices((side, side)) - side / 2
+    rgba[:, rows ** 2 + columns ** 2 < (0.4 * side) ** 2] = (220, 220, 220, 255)
+    pictures = read_cutouts(save(tmp_path / 'discs.npz', rgba=rgba)).rgba
+    seen = pictures[:, 3] >= 128
+    assert pictures[:, 0][seen].min() >= 219
+
+
 def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
     cutouts = read_cutouts(save(tmp_path / 'fruit.npz'))
     train, varieties, classes = split(cutouts, ['pear'], ['apple red', 'pear'])

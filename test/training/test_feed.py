@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from training.config import read_config
+from training.engine.randomness import SceneRandom
 from training.engine.shapes import procedural_cutouts
 from training.feed import Feed, shared_out
 
@@ -22,6 +23,14 @@ def test_a_feed_resumes_with_the_same_scenes(config, composed):
     again, expected = second.scenes(), first.scenes()
     assert torch.equal(again.image, expected.image)
     assert torch.equal(again.masks, expected.masks)
+
+
+def test_protocols_do_not_share_their_random_numbers(config, edited, tmp_path):
+    two = edited(config, tmp_path / 'two.yaml', protocols={'mixed': 1, 'bin': 1}, recorded_share=0)
+    (mixed, _), (bins, _) = Feed(read_config(two), [], [], 'cpu').served
+    drawn = [SceneRandom(maker.seed, torch.arange(200)).uniform((10,)).flatten()
+             for maker in (mixed, bins)]
+    assert torch.corrcoef(torch.stack(drawn))[0, 1].abs() < 0.1  # 1 of one seed
 
 
 def test_what_gets_no_scene_needs_no_cutouts(config, edited, tmp_path, composed):

@@ -48,6 +48,13 @@ def test_a_learner_goes_on_from_the_saved_state_of_another(tmp_path):
     assert torch.equal(first.average.weight, second.average.weight)
 
 
+def test_a_file_that_holds_something_else_is_named(tmp_path):
+    path = tmp_path / 'state.pt'
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r'state\.pt: cannot be read \(it holds a list\)'):
+        read_state(path)
+
+
 def test_other_settings_are_named(tmp_path):
     check_same(tmp_path, {'ema': 0.9, 'steps': 3}, {'ema': 0.9})
     with pytest.raises(ValueError, match='begun with other values of ema'):

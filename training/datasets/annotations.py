@@ -52,6 +52,10 @@ def read_scene(source: Source, image: dict, annotations: Sequence[dict]) -> Prep
     if len(annotations) > MAX_OBJECTS:
         raise DatasetError(f'{path}: image {image["id"]}: {len(annotations)} annotations are more '
                            f'than {MAX_OBJECTS}')
+    for annotation in annotations:
+        if annotation.get('iscrowd'):
+            raise DatasetError(f'{path}: annotation {annotation["id"]}: iscrowd marks a group of '
+                               'objects; only single ones have a place in the order')
     front = _front(source, annotations)
     box = crop_box(height, width, keys.crop)
     picture = _picture(source, image, (height, width))[box.slices]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from training.cutouts import Cutouts
 from training.engine.atlas import Atlas
-from training.engine.backgrounds import backgrounds
+from training.engine.backgrounds import backgrounds, PHOTOGRAPH
 from training.engine.camera import developed
 from training.engine.painting import painted
 from training.engine.protocols import GROUPS, LEAST_SIZE, Protocol
@@ -62,11 +62,18 @@ class Compositor:
 
         Photographs, uint8 [n, 3, h, w], are one more kind of background. Each scene is seen from
         farther or nearer, so that its objects are `zoom` times as large, least to most.
-        Raises ValueError for empty sources or weights that do not match them.
+        Raises ValueError for empty sources, weights that do not match them or are all 0, and a
+        protocol on photographs where none are given.
         """
         if not sources or len(weights) != len(sources) or not all(len(s) for s in sources):
             raise ValueError(f'{len(sources)} sources of {[len(s) for s in sources]} cutouts do '
                              f'not go with weights {list(weights)}; none may be empty')
+        if not sum(weights) > 0:
+            raise ValueError(f'protocol {protocol.name}: no source has a weight above 0; lower '
+                             'procedural_share, or let it draw objects (procedural)')
+        if protocol.backgrounds.get(PHOTOGRAPH) and photographs is None:
+            raise ValueError(f'protocol {protocol.name}: backgrounds: photograph needs some; give '
+                             '--backgrounds a folder of them')
         self.protocol, self.side, self.device = protocol, side, torch.device(device)
         self.seed, self.next, self.zoom = seed, first, zoom
         self.photographs = None if photographs is None else photographs.to(self.device)
@@ -91,7 +98,8 @@ class Compositor:
         """
         Return scene `number` again; if given, of its objects only those `there`, bool [N].
 
-        An object that is left out changes nothing else. What lay beneath it may come to light.
+        An object that is left out changes nothing else, but a ground that is camouflaged. What lay
+        beneath it may come to light.
         """
         scenes, numbers = self._settled(torch.tensor([number], device=self.device))
         return scenes if there is None else self._compose(numbers, there)

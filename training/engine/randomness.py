@@ -7,6 +7,7 @@ CPU. Here every number is a hash of where it is used, on any device.
 
 import copy
 import math
+import zlib
 
 import torch
 from torch import Tensor
@@ -29,6 +30,11 @@ def _mixed(x: Tensor) -> Tensor:
     x *= _wrapped(0x846CA68B)
     x ^= (x >> 16).bitwise_and_(0xFFFF)
     return x
+
+
+def seed_of(name: str, seed: int) -> int:
+    """Return a name's own seed: what is drawn under two names of one seed is independent."""
+    return (seed + zlib.crc32(name.encode())) % (1 << 31)
 
 
 class SceneRandom:

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.amodal_coco import samples
-from seq_amodal_ros.evaluation.sample import Sample
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -37,7 +36,7 @@ class RecordedScenes:
         """
         self.side, self.device, self.seed, self.next = side, torch.device(device), seed, 0
         self.changed = changed
-        pictures, bits, layers = [], [], []
+        pictures, bits, layers, occluded = [], [], [], []
         for path in paths:
             for sample in tqdm(samples(path), desc=path.parent.name, unit='scene', disable=None):
                 if not len(sample.layers):  # nothing of it can be learnt, layer by layer
@@ -47,13 +46,17 @@ class RecordedScenes:
                                      f'{MOST} can be trained on')
                 pictures.append(cv2.resize(sample.picture(), (side, side),
                                            interpolation=cv2.INTER_AREA))
-                bits.append(_packed(sample, side))
-                layers.append(np.pad(np.sort(sample.layers), (0, MOST - len(sample.layers))))
+                order = np.argsort(sample.layers, kind='stable')  # from front to back
+                lack = (0, MOST - len(order))
+                bits.append(_packed(sample.masks[order], side))
+                layers.append(np.pad(sample.layers[order], lack))
+                occluded.append(np.pad(sample.occluded[np.ix_(order, order)], lack))
         if not pictures:
             raise ValueError(f'{[str(path) for path in paths]}: no scene to train on')
         self._images = torch.from_numpy(np.stack(pictures)).to(self.device)
         self._bits = torch.from_numpy(np.stack(bits)).to(self.device)
         self._layers = torch.from_numpy(np.stack(layers)).to(self.device)
+        self._occluded = torch.from_numpy(np.stack(occluded)).to(self.device)
 
     def __len__(self) -> int:
         """Return the number of recorded scenes."""
@@ -79,19 +82,18 @@ class RecordedScenes:
         pose = draw.integers((), 0, 8) * self.changed
         image = _posed(self._images[chosen].permute(0, 3, 1, 2).float() / 255, pose)
         layers = self._layers[chosen]
-        layers = layers[:, :int((layers > 0).sum(dim=1).max())]
+        most = int((layers > 0).sum(dim=1).max())
+        layers, occluded = layers[:, :most], self._occluded[chosen][:, :most, :most]
         bits = _posed(self._bits[chosen][:, None], pose)
         masks = (bits >> torch.arange(layers.shape[1], device=self.device)[:, None, None]) & 1 > 0
-        return Scenes(developed(image, draw) if self.changed else image, masks, layers)
+        return Scenes(developed(image, draw) if self.changed else image, masks, layers, occluded)
 
 
-def _packed(sample: Sample, side: int) -> NDArray[np.int32]:
-    """Return the masks of a sample, int32 [side, side]: bit n is the n-th from the front."""
-    order = np.argsort(sample.layers, kind='stable')
+def _packed(masks: NDArray[np.bool_], side: int) -> NDArray[np.int32]:
+    """Return masks [N, height, width] as int32 [side, side]: bit n is the n-th."""
     bits = np.zeros((side, side), np.int32)
-    for n, i in enumerate(order):
-        small = cv2.resize(sample.masks[i].astype(np.float32), (side, side),
-                           interpolation=cv2.INTER_AREA)
+    for n, mask in enumerate(masks):
+        small = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
         bits |= (small >= 0.5).astype(np.int32) << n
     return bits
 

@@ -30,14 +30,16 @@ class Scenes:
     image   float [B, 3, side, side], 0 to 1
     masks   bool [B, N, side, side], amodal masks from front to back; blank where there is none
     layers  int64 [B, N], Eq. 2's layer, 0 where there is no object
+    known   Z of Eq. 1, bool [B, N, N], where it is known; else masks tell it
     """
 
     image: Tensor
     masks: Tensor
     layers: Tensor
+    known: Tensor | None = None
 
     def replace(self, index: Tensor, others: 'Scenes') -> None:
-        """Put other scenes of as many objects in place of those at `index`, int64 [n]."""
+        """Put other composed scenes of as many objects in place of those at `index`, int64 [n]."""
         for held, given in ((self.image, others.image), (self.masks, others.masks),
                             (self.layers, others.layers)):
             held.index_copy_(0, index, given)
@@ -53,8 +55,10 @@ class Scenes:
         """
         Return Z of Eq. 1, bool [B, N, N]: Z[b, i, j] if object i lies under object j.
 
-        Recorded objects may graze each other; composed ones that would are taken out.
+        Of composed scenes those that overlap: objects that would only graze are taken out there.
         """
+        if self.known is not None:
+            return self.known
         least = MIN_OVERLAP * (self.masks.shape[-1] / 64) ** 2
         return overlaps_of(self.masks).tril(-1) >= max(least, 1)
 
@@ -132,11 +136,16 @@ def joined(parts: Sequence[Scenes]) -> Scenes:
     """Return the scenes of all parts as one batch; parts of fewer objects get blank masks."""
     most = max(part.layers.shape[1] for part in parts)
     lacking = [most - part.layers.shape[1] for part in parts]
+    known = None
+    if any(part.known is not None for part in parts):
+        known = torch.cat([functional.pad(part.occluded_by, (0, lack, 0, lack))
+                           for part, lack in zip(parts, lacking)])
     return Scenes(
         torch.cat([part.image for part in parts]),
         torch.cat([functional.pad(part.masks, (0, 0, 0, 0, 0, lack))
                    for part, lack in zip(parts, lacking)]),
-        torch.cat([functional.pad(part.layers, (0, lack)) for part, lack in zip(parts, lacking)]))
+        torch.cat([functional.pad(part.layers, (0, lack)) for part, lack in zip(parts, lacking)]),
+        known)
 
 
 def layered_scene(masks: NDArray[np.bool_]) -> LayeredScene:

@@ -74,6 +74,7 @@ def change_first(**values):
      'annotation 11: amodal_segm: RLE of 4096 pixels, the image has 16384'),
     (change_first(amodal_segm={'size': [128, 128], 'counts': [16384]}),
      'annotation 11: amodal_segm: its amodal mask is empty'),
+    (change_first(iscrowd=1), 'annotation 11: iscrowd marks a group of objects'),
     (change_first(under=[13]), 'under: occlusion cycle: .*object 0 is annotation 11'),
     (change_first(under=[21]), 'annotation 11: under names 21, which is no annotation of its'),
     (change_first(under='12'), 'annotation 11: under must be a list of annotation ids'),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from training.cutouts import Cutouts, SIDE
@@ -157,6 +159,14 @@ def test_an_object_is_a_variety_of_its_class():
     ordered = sorted(names)
     for name, (start, count) in zip(ordered, maker._ranges['object'].tolist()):
         assert ordered[start:start + count] == [name] * 4
+
+
+def test_what_nothing_can_be_composed_of_is_named(source):
+    with pytest.raises(ValueError, match='protocol mixed: no source has a weight above 0'):
+        Compositor([source], [0.0], read_protocol('mixed'))
+    tables = replace(read_protocol('mixed'), backgrounds={'photograph': 1})
+    with pytest.raises(ValueError, match='photograph needs some; give --backgrounds'):
+        Compositor([source], [1.0], tables)
 
 
 @pytest.mark.parametrize('weights', [[], [0.5, 0.5]])

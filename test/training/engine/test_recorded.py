@@ -5,9 +5,10 @@ from PIL import Image
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples, write_amodal_coco
 from seq_amodal_ros.evaluation.sample import DatasetError
+from seq_amodal_ros.scene import AmodalObject, LayeredScene
 import torch
 from training.engine.recorded import RecordedScenes
-from training.engine.scenes import layered_scene
+from training.engine.scenes import joined, layered_scene, Scenes
 
 
 @pytest.fixture(scope='module')
@@ -46,6 +47,26 @@ def test_draws_hang_on_their_number_alone(recorded):
     recorded.next = 7
     alone = recorded.scenes(1)
     assert torch.equal(together.image[2:], alone.image)
+
+
+def test_who_lies_on_whom_is_as_recorded(tmp_path):
+    masks = np.zeros((3, 64, 64), bool)
+    masks[0, 10:30, 10:30], masks[1, 29, 29:50], masks[2, 15:25, 5:20] = True, True, True
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / 'a.png')
+    scene = LayeredScene(64, 64, tuple(
+        AmodalObject(i, layer, mask, mask[None], 1.0, above)  # 1 overlaps 3, but lies beside it
+        for i, layer, mask, above in ((1, 1, masks[0], ()), (2, 2, masks[1], (1,)),
+                                      (3, 1, masks[2], ()))))
+    write_amodal_coco(tmp_path / 'annotations.json', {'a.png': scene})
+    drawn = RecordedScenes([tmp_path / 'annotations.json'], side=64).scenes(4)
+    assert drawn.layers.tolist() == [[1, 1, 2]] * 4
+    assert drawn.occluded_by.int().tolist() == [[[0, 0, 0], [0, 0, 0], [1, 0, 0]]] * 4
+    scenes, target, covered = drawn.samples(64)
+    assert torch.equal(target, drawn.targets(scenes, covered))
+    other = Scenes(drawn.image, drawn.masks[:, :2], drawn.layers[:, :2])
+    both = joined([other, drawn])
+    assert both.occluded_by.shape == (8, 3, 3)
+    assert both.occluded_by[0].tolist() == [[False] * 3, [True, False, False], [False] * 3]
 
 
 def test_a_set_that_is_not_there_is_named(tmp_path):
