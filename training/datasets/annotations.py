@@ -20,12 +20,12 @@ from training.datasets.keymap import DEPTHS, KeyMap, value_at
 from training.datasets.preprocess import (
     crop_box,
     Masks,
-    overlapping,
     prepare,
     Prepared,
     shrink_image,
     shrink_mask,
 )
+from training.engine.scenes import MIN_OVERLAP
 
 MAX_OBJECTS = 1000  # of an image
 MAX_NUMBER = 2 ** 53  # up to here, whole numbers stay apart as float64
@@ -70,8 +70,8 @@ def read_scene(source: Source, image: dict, annotations: Sequence[dict]) -> Prep
                     _visible(source, annotation, height, width)[box.slices], keys.size))
     shape = (len(kept), keys.size, keys.size)
     amodal, front = np.array(masks, bool).reshape(shape), front[np.ix_(kept, kept)]
-    if keys.order in DEPTHS:
-        _check_depths(source, [annotations[i] for i in kept], amodal, front)
+    if keys.order != 'occluded_by':
+        _check_numbers(source, [annotations[i] for i in kept], amodal, front)
     return prepare(shrink_image(picture, keys.size), amodal,
                    np.array(visible, bool).reshape(shape) if keys.visible else None, front, keys)
 
@@ -131,11 +131,14 @@ def _front(source: Source, annotations: Sequence[dict]) -> Masks:
     return numbers[None] < numbers[:, None]
 
 
-def _check_depths(source: Source, annotations: Sequence[dict], masks: Masks, front: Masks) -> None:
-    """Raise DatasetError if two objects overlap of which neither is nearer."""
-    unknown = np.argwhere(overlapping(masks) & ~front & ~front.T)
+def _check_numbers(source: Source, annotations: Sequence[dict], masks: Masks, front: Masks,
+                   ) -> None:
+    """Raise DatasetError if two objects overlap (of layers: more than graze) without an order."""
+    flat = masks.reshape(len(masks), source.keys.size ** 2).astype(np.float32)
+    least = 1 if source.keys.order in DEPTHS else MIN_OVERLAP * (source.keys.size / 64) ** 2
+    unknown = np.argwhere(np.tril(flat @ flat.T >= least, -1) & ~front & ~front.T)
     if len(unknown):
-        one, other = (annotations[i]['id'] for i in unknown[0][::-1])
+        one, other = (annotations[i]['id'] for i in unknown[0])
         key = source.keys.order_key
         raise DatasetError(f'{source.path}: annotation {one}: {key} is the same as that of '
                            f'annotation {other}, and they overlap: which one is in front?')

@@ -96,11 +96,26 @@ def test_what_is_bad_is_named_by_file_id_and_key(foreign, change, reason):
     ({'layer': 10 ** 400}, 'annotation 11: layer must be a number, got 1000'),
     ({'layer': 2}, 'annotation 12: layer is the same as that of annotation 11, and they overlap'),
 ])
-def test_depths_that_give_no_order_are_named(foreign, values, reason):
-    foreign.keys.update(order='smaller_nearer', order_key='layer')
+@pytest.mark.parametrize('order', ['smaller_nearer', 'layer'])
+def test_numbers_that_give_no_order_are_named(foreign, order, values, reason):
+    foreign.keys.update(order=order, order_key='layer')
     foreign.content['annotations'][0].update(values)
     with pytest.raises(DatasetError, match=reason):
         read_first(foreign)
+
+
+@pytest.mark.parametrize('order, refused', [('layer', False), ('smaller_nearer', True)])
+def test_objects_of_a_layer_may_graze(foreign, order, refused):
+    foreign.keys.update(order=order, order_key='layer')
+    del foreign.content['annotations'][2]
+    first, second = foreign.content['annotations'][:2]
+    first.update(amodal_segm=foreign.polygon(0, 0, 64))
+    second.update(amodal_segm=foreign.polygon(62, 62, 64), layer=1)
+    if refused:
+        with pytest.raises(DatasetError, match='is the same as that of annotation'):
+            read_first(foreign)
+    else:
+        assert not read_first(foreign).z[:2, :2].any()
 
 
 def test_pictures_that_are_cut_off_are_named(foreign):
