@@ -11,9 +11,9 @@ from seq_amodal_ros.planning import in_pick_order
 from seq_amodal_ros.scene import (
     AmodalObject,
     bounding_box,
-    direct_occluders,
     LayeredScene,
     Mask,
+    occluded_by_layers,
     occlusion_layers,
 )
 from seq_amodal_ros.sequential import Layer, Probability
@@ -130,13 +130,10 @@ def _agreement(mask: Mask, hypotheses: NDArray[np.bool_]) -> float:
 
 def _numbered(found: list[_Found], height: int, width: int) -> LayeredScene:
     """Return the scene with layers by Eq. 2 and ids in pick order."""
-    masks = [part.mask for part in found]
-    lying_on = direct_occluders(masks, [part.layer for part in found])
-    z = np.zeros((len(found), len(found)), bool)
-    for i, above in enumerate(lying_on):
-        z[i, list(above)] = True
+    z = occluded_by_layers([part.mask for part in found], [part.layer for part in found])
     layers = occlusion_layers(z)
     return in_pick_order(LayeredScene(height, width, tuple(
         AmodalObject(i, int(layer), part.mask, part.hypotheses,
-                     _agreement(part.mask, part.hypotheses), tuple(j + 1 for j in above))
-        for i, (part, layer, above) in enumerate(zip(found, layers, lying_on), start=1))))
+                     _agreement(part.mask, part.hypotheses),
+                     tuple((np.flatnonzero(row) + 1).tolist()))
+        for i, (part, layer, row) in enumerate(zip(found, layers, z), start=1))))

@@ -283,3 +283,11 @@ def direct_occluders(masks: Sequence[Mask], layers: Sequence[int]) -> list[tuple
     return [tuple(j for j, near in enumerate(masks)
                   if layers[j] < layers[i] and bool((mask & near).any()))
             for i, mask in enumerate(masks)]
+
+
+def occluded_by_layers(masks: Sequence[Mask], layers: Sequence[int]) -> NDArray[np.bool_]:
+    """Return Z [N, N] of Eq. 1 by known layers: what overlaps from a lower one lies on it."""
+    z = np.zeros((len(masks), len(masks)), bool)
+    for i, above in enumerate(direct_occluders(masks, layers)):
+        z[i, list(above)] = True
+    return z

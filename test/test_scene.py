@@ -122,3 +122,10 @@ def test_scenes_that_cannot_be_are_refused_by_name(objects, reason):
 def test_an_object_needs_a_mask():
     with pytest.raises(scene.MaskError, match='object 3: its amodal mask is empty'):
         item(3, 1, np.zeros((4, 4), bool))
+
+
+def test_of_layers_alone_what_overlaps_from_a_lower_one_lies_on_it():
+    masks = np.zeros((3, 2, 6), bool)
+    masks[0, :, :3], masks[1, :, 2:5], masks[2, :, 4:] = True, True, True
+    assert scene.occluded_by_layers(list(masks), [2, 1, 1]).tolist() == [
+        [False, True, False], [False, False, False], [False, False, False]]

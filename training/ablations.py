@@ -24,8 +24,7 @@ from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, parser_of
-from training.config import read_config, TrainConfig
-from training.engine.protocols import read_protocol
+from training.config import check_protocols, read_config, TrainConfig
 from training.feed import Feed
 from training.runs import TrainingError
 from training.settings import as_tuples, made, read_settings
@@ -59,11 +58,7 @@ def read_variants(path: Path = VARIANTS) -> dict[str, TrainConfig]:
                              f'{sorted(known)}')
         found[name] = made(TrainConfig, {**vars(read_config()), **as_tuples(wanted)},
                            f'{path}: {name}')
-        for protocol in found[name].protocols:
-            try:
-                read_protocol(protocol)
-            except ValueError as error:
-                raise ValueError(f'{path}: {name}: protocols: {error}') from error
+        check_protocols(found[name], f'{path}: {name}')
     folders = [folder_of(name) for name in found]
     if len(set(folders)) < len(folders):
         raise ValueError(f'{path}: two variants would have one folder, of {sorted(folders)}; '

@@ -85,9 +85,14 @@ def read_config(path: Path = DEFAULT) -> TrainConfig:
     if not changes:
         raise ValueError(f'{path}: sets nothing; {DEFAULT} shows what there is')
     config = made(TrainConfig, {**read_settings(DEFAULT, known), **changes}, str(path))
+    check_protocols(config, str(path))
+    return config
+
+
+def check_protocols(config: TrainConfig, place: str) -> None:
+    """Raise ValueError, naming the place and the protocol, for one that there is not."""
     for name in config.protocols:
         try:
             read_protocol(name)
         except ValueError as error:
-            raise ValueError(f'{path}: protocols: {error}') from error
-    return config
+            raise ValueError(f'{place}: protocols: {error}') from error

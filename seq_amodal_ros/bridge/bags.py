@@ -53,6 +53,9 @@ class Bag:
             raise DatasetError(f'{path}: the Python package {error.name} is missing, which reads '
                                'bags; install rosbags by pip') from error
         except Exception as error:  # what a broken file makes it raise is of no one family
+            if path.is_dir() and not (path / 'metadata.yaml').is_file():
+                raise DatasetError(f'{path}: no rosbag2 that can be read: it has no metadata.yaml; '
+                                   'if that is lost, name its .mcap or .db3 file') from error
             raise self._unreadable(error) from error
 
     def __enter__(self) -> 'Bag':
@@ -125,7 +128,7 @@ class Bag:
     def _unreadable(self, error: Exception) -> DatasetError:
         reason = ' '.join(str(error).split())  # of a parser's many lines one
         return DatasetError(f'{self.path}: no rosbag2 that can be read ({type(error).__name__}: '
-                            f'{reason}); if only its metadata.yaml is lost, name its .mcap or .db3')
+                            f'{reason})')
 
 
 class Recording:

@@ -22,8 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from seq_amodal_ros.evaluation.coco_masks import read_mask, rle_of
-from seq_amodal_ros.evaluation.sample import DatasetError, occluded_by_layers, Sample
-from seq_amodal_ros.scene import Box, LayeredScene, occlusion_layers, OcclusionCycleError
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.scene import (
+    Box,
+    LayeredScene,
+    occluded_by_layers,
+    occlusion_layers,
+    OcclusionCycleError,
+)
 
 MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
@@ -117,7 +123,7 @@ def samples(path: Path, limit: int | None = None) -> Iterator[Sample]:
         stack = np.array(masks, bool).reshape(len(masks), height, width)
         layers, z = _order(path, annotations)
         if z is None:
-            z = occluded_by_layers(stack, layers)
+            z = occluded_by_layers(masks, layers.tolist())
         yield Sample(stack, layers, z, str(picture), partial(load_image, picture))
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.scene import direct_occluders
 
 
 class DatasetError(ValueError):
@@ -46,11 +45,3 @@ class Sample(Truth):
             raise DatasetError(f'{self.name}: picture is {picture.shape[1]}x{picture.shape[0]}, '
                                f'its masks are {width}x{height}')
         return picture
-
-
-def occluded_by_layers(masks: NDArray[np.bool_], layers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return Z [N, N] where layers alone are known: what overlaps from a lower one lies on it."""
-    z = np.zeros((len(masks), len(masks)), bool)
-    for i, above in enumerate(direct_occluders(list(masks), layers.tolist())):
-        z[i, list(above)] = True
-    return z

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
-from seq_amodal_ros.evaluation.sample import DatasetError, occluded_by_layers, Sample
-from seq_amodal_ros.scene import cumulative_masks
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.scene import cumulative_masks, occluded_by_layers
 
 
 def samples(folder: Path, limit: int | None = None) -> Iterator[Sample]:
@@ -63,7 +63,7 @@ def _sample(name: Path, folders: dict[int, Path]) -> Sample:
         raise DatasetError(f'{name}: a blank mask.png lies before a layer; only the last is blank')
     picture = folders[1] / 'image.png'
     layers = np.arange(1, len(held) + 1)
-    return Sample(held, layers, occluded_by_layers(held, layers), str(picture),
+    return Sample(held, layers, occluded_by_layers(list(held), layers.tolist()), str(picture),
                   partial(load_image, picture))
 
 

@@ -152,10 +152,9 @@ def test_more_truth_than_is_kept_is_refused(bag, opened, monkeypatch):
         opened(path)
 
 
-def test_a_bag_without_definitions_says_how_to_record_one(bag, opened, tmp_path):
-    path = bag((1, IMAGE, image(1)), (1, TRUTH, scene(1)))
-    if not (path / 'bag.db3').exists():
-        pytest.skip('mcap always brings them')
+def test_a_bag_without_definitions_says_how_to_record_one(opened, tmp_path):
+    path = tmp_path / 'bag'  # of sqlite3, since mcap always brings them
+    write_bag(path, 'sqlite3', [(1, IMAGE, image(1)), (1, TRUTH, scene(1))])
     with sqlite3.connect(path / 'bag.db3') as database:
         database.execute('DELETE FROM message_definitions')
     with pytest.raises(DatasetError, match=r'no definition of seq_amodal_ros/msg/.*; record it'):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.evaluation.sample import DatasetError, occluded_by_layers, Sample
+from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 
 
 def test_the_picture_is_as_read():
@@ -17,10 +17,3 @@ def test_a_picture_of_another_size_is_named():
                     lambda: np.zeros((4, 6, 3), np.uint8))
     with pytest.raises(DatasetError, match=r'a\.png: picture is 6x4, its masks are 4x6'):
         sample.picture()
-
-
-def test_of_layers_alone_what_overlaps_from_a_lower_one_lies_on_it():
-    masks = np.zeros((3, 2, 6), bool)
-    masks[0, :, :3], masks[1, :, 2:5], masks[2, :, 4:] = True, True, True
-    assert occluded_by_layers(masks, np.array([2, 1, 1])).tolist() == [
-        [False, True, False], [False, False, False], [False, False, False]]
