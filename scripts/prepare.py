@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 import zipfile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,9 @@ def step(name: str, key: Iterable[Path | str], action: Callable[[], None], about
     if stamp.is_file() and stamp.read_text() == digest.hexdigest():
         return
     say(about)
+    began = time.monotonic()
     action()
+    say(f'... done in {time.monotonic() - began:.0f} s')
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest.hexdigest())
 
