@@ -27,8 +27,9 @@ from training.runs import Learner
 from training.train import learning_parts, optimiser_of
 
 OTHER, CPU = torch.device('meta'), torch.device('cpu')
-MIXES = ('aten::copy_', 'aten::index')  # these take the CPU's tensors on CUDA, too
-WAITS = ('aten::_local_scalar_dense', 'aten::nonzero')  # the host needs a value to go on
+INDEXED = ('index', 'index_put', 'index_put_', '_index_put_impl_')  # by indices of any device
+WAITS = ('_local_scalar_dense', 'item', 'equal', 'nonzero', 'masked_select', '_unique2',
+         'unique_dim', 'repeat_interleave')  # the host needs a value, or how many there are
 
 
 class Apart(torch.Tensor):
@@ -69,13 +70,13 @@ class Pretended(TorchDispatchMode):
         ours = [item for item in flat if isinstance(item, Apart)]
         told = [item for item in flat if isinstance(item, torch.device)]
         stays = told[0] == OTHER if told else bool(ours)
-        if not told:
-            refuse_to_mix(operation.name(), flat, ours)
+        name = operation.overloadpacket.__name__
+        if not told and name != 'copy_':
+            refuse_to_mix(name, args, flat, ours)
         for item in flat:
             if isinstance(item, torch._C.Generator):
-                assert Generator.is_there(item) == stays, f'{operation.name()}: {item.device}'
-        if ours and (not stays or operation.name().startswith(WAITS)):
-            self.waits += 1
+                assert Generator.is_there(item) == stays, f'{name}: {item.device}'
+        self.waits += bool(ours) and (not stays or waits(name, args))
         made = operation(*_pytree.tree_map(on_cpu, args), **_pytree.tree_map(on_cpu, kwargs or {}))
         same = {id(tensor.held): tensor for tensor in ours}  # what was changed in place
         if not stays:
@@ -110,12 +111,21 @@ def on_cpu(item):
     return item.held if isinstance(item, Apart) else CPU if isinstance(item, torch.device) else item
 
 
-def refuse_to_mix(name, flat, ours):
+def refuse_to_mix(name, args, flat, ours):
     """Raise RuntimeError as CUDA does; single numbers of the CPU go with everything."""
+    if name in INDEXED and isinstance(args[0], Apart):
+        flat = [args[0], *args[2:]]
     theirs = [item for item in flat if isinstance(item, torch.Tensor) and item.ndim
               and not isinstance(item, Apart)]
-    if ours and theirs and not (name.startswith(MIXES) and isinstance(flat[0], Apart)):
+    if ours and theirs:
         raise RuntimeError(f'{name}: tensors of two devices, on the CPU {theirs[0].shape}')
+
+
+def waits(name, args):
+    """Return whether the host waits for what the device computes before it goes on."""
+    if name in INDEXED:
+        return any(index is not None and index.dtype == torch.bool for index in args[1])
+    return name in WAITS and not any(isinstance(count, int) for count in args[1:2])
 
 
 @pytest.fixture
@@ -136,12 +146,28 @@ def test_what_mixes_two_devices_raises(device):
     theirs, ours = torch.ones(2, 3), torch.ones(2, 3, device=OTHER)
     assert torch.equal((ours + ours[0, 0] + torch.tensor(1.0)).cpu(), 3 * theirs)
     assert ours[torch.tensor([1])].device == OTHER
+    rows = torch.tensor([1])
     for mix in (lambda: ours + theirs, lambda: torch.cat([ours, theirs]),
-                lambda: theirs[torch.tensor([1], device=OTHER)]):
+                lambda: theirs[rows.to(OTHER)], lambda: ours.index_select(0, rows),
+                lambda: ours.index_add_(0, rows, ours[:1]),
+                lambda: ours.__setitem__(rows, theirs[:1])):
         with pytest.raises(RuntimeError, match='tensors of two devices'):
             mix()
-    with pytest.raises(AssertionError, match='aten::rand'):
+    with pytest.raises(AssertionError, match='rand'):
         torch.rand(3, generator=torch.Generator(), device=OTHER)
+
+
+@pytest.mark.parametrize('work, count', [
+    (lambda x: x + x[0, 0], 0), (lambda x: x.repeat_interleave(2, dim=0), 0),
+    (lambda x: x[0, 0].item(), 1), (lambda x: torch.nonzero(x), 1), (lambda x: x[x > 0], 1),
+    (lambda x: x.masked_select(x > 0), 1), (lambda x: torch.unique(x), 1), (lambda x: x.cpu(), 1),
+    (lambda x: x.__setitem__(x > 0, 2.0), 1), (lambda x: torch.equal(x, x), 1)])
+@pytest.mark.parametrize('mode', [nullcontext, torch.inference_mode])
+def test_what_the_host_needs_is_waited_for(device, work, count, mode):
+    with mode():
+        given = torch.ones(2, 3, device=OTHER)
+        work(given)
+    assert device.waits == count
 
 
 def test_scenes_are_composed_and_recorded_ones_served_there(device, config, composed):
