@@ -13,9 +13,10 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Write files as `write_atomic`, and move none into place before all are written."""
     parts = {path.with_name(f'.{path.name}.{os.getpid()}'): path for path in files}
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         for part, path in parts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(files[path])
         for part, path in parts.items():
             part.replace(path)

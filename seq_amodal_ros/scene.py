@@ -49,6 +49,12 @@ class Box(NamedTuple):
         """Row and column slices that cut the box out of an image."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
+    def common(self, other: 'Box') -> 'Box':
+        """Return the box that two share; of width or height 0 where they share nothing."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        return Box(x, y, max(0, min(self.x + self.width, other.x + other.width) - x),
+                   max(0, min(self.y + self.height, other.y + other.height) - y))
+
 
 def check_mask(mask: NDArray, name: str, shape: tuple[int, int] | None = None) -> Mask:
     """
@@ -280,9 +286,14 @@ def likelihood(hypotheses: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 def direct_occluders(masks: Sequence[Mask], layers: Sequence[int]) -> list[tuple[int, ...]]:
     """Return for each object the indices of those on lower layers that overlap it (Eq. 1)."""
-    return [tuple(j for j, near in enumerate(masks)
-                  if layers[j] < layers[i] and bool((mask & near).any()))
-            for i, mask in enumerate(masks)]
+    boxes = [bounding_box(mask) for mask in masks]
+    return [tuple(j for j, near in enumerate(boxes)
+                  if layers[j] < layers[i] and _overlap(masks[i], masks[j], box.common(near)))
+            for i, box in enumerate(boxes)]
+
+
+def _overlap(one: Mask, other: Mask, within: Box) -> bool:
+    return bool((one[within.slices] & other[within.slices]).any())
 
 
 def occluded_by_layers(masks: Sequence[Mask], layers: Sequence[int]) -> NDArray[np.bool_]:

@@ -32,6 +32,12 @@ def test_of_files_that_go_together_none_is_replaced_before_all_are_written(tmp_p
     assert sorted(tmp_path.iterdir()) == [first, second]
 
 
+def test_what_stands_in_the_way_is_what_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match=f"'{tmp_path / 'file' / 'below'}'"):
+        write_atomic(tmp_path / 'file' / 'below' / 'x.json', b'')
+
+
 def test_asking_makes_the_folder_and_changes_no_file(tmp_path):
     path = tmp_path / 'new' / 'file'
     check_writable(path)

@@ -99,6 +99,11 @@ def test_box_of_a_mask():
     assert scene.bounding_box(np.zeros((4, 4), bool)) == Box(0, 0, 0, 0)
 
 
+def test_boxes_share_a_box_or_nothing():
+    assert Box(0, 0, 6, 6).common(Box(2, 4, 9, 1)) == Box(2, 4, 4, 1)
+    assert Box(0, 0, 2, 6).common(Box(4, 1, 3, 2)) == Box(4, 1, 0, 2)
+
+
 @pytest.mark.parametrize('mask, reason', [
     (np.zeros((2, 3, 1), bool), r'object 7: a mask must be \[height, width\]'),
     (np.full((8, 12), 2, np.uint8), 'object 7: a mask holds only 0 and 1'),

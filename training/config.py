@@ -90,9 +90,18 @@ def read_config(path: Path = DEFAULT) -> TrainConfig:
 
 
 def check_protocols(config: TrainConfig, place: str) -> None:
-    """Raise ValueError, naming the place and the protocol, for one that there is not."""
-    for name in config.protocols:
+    """
+    Raise ValueError, naming the place and the protocol, for one that there is not.
+
+    And for two of one name: they would draw the same random numbers.
+    """
+    known: dict[str, str] = {}
+    for given in config.protocols:
         try:
-            read_protocol(name)
+            name = read_protocol(given).name
         except ValueError as error:
             raise ValueError(f'{place}: protocols: {error}') from error
+        if name in known:
+            raise ValueError(f'{place}: protocols: {known[name]} and {given} are both of the name '
+                             f'{name}; rename a file')
+        known[name] = given

@@ -15,6 +15,7 @@ from torch import Tensor
 from training.arrays import ArraysError, read_arrays
 
 SIDE = 100
+PART = 512  # pictures that are scaled at a time
 
 
 class CutoutError(ValueError):
@@ -70,7 +71,7 @@ def read_cutouts(path: Path) -> Cutouts:
     _check_alpha(path, rgba[..., 3])
     pictures = torch.from_numpy(rgba).permute(0, 3, 1, 2)
     if pictures.shape[2:] != (SIDE, SIDE):
-        pictures = _scaled(pictures)
+        pictures = torch.cat([_scaled(part) for part in pictures.split(PART)])
     return Cutouts(path.stem, pictures.contiguous(), tuple(str(names[i]) for i in label),
                    tuple(str(v) for v in variety.ravel()))
 

@@ -6,7 +6,7 @@ one stamp belong together, in whatever order they were recorded. They are read b
 that the bag brings; of other topics nothing is read.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seq_amodal_ros.bridge.images import decode_compressed, decode_image, ImageError
 from seq_amodal_ros.bridge.scenes import message_to_scene
 from seq_amodal_ros.evaluation.sample import DatasetError, Sample, Truth
-from seq_amodal_ros.scene import LayeredScene, SceneError
+from seq_amodal_ros.scene import LayeredScene, occluded_by_layers, SceneError
 
 IMAGE_TOPIC = '/camera/image_raw'
 TRUTH_TOPIC = '/ground_truth/masks'
@@ -67,8 +67,12 @@ class Bag:
         self._stack.close()
 
     def find(self, topics: Collection[str], kinds: Collection[str]) -> tuple[str, str]:
-        """Return the first of the topics of such a kind, and that; raises DatasetError if none."""
-        there = [(item.topic, item.msgtype) for item in self._reader.connections]
+        """
+        Return the first of the topics of such a kind that has messages, and that kind.
+
+        Raises DatasetError if there is none.
+        """
+        there = [(item.topic, item.msgtype) for item in self._reader.connections if item.msgcount]
         for topic in topics:
             for kind in kinds:
                 if (topic, kind) in there:
@@ -77,12 +81,13 @@ class Bag:
         raise DatasetError(f'{self.path}: no topic {" or ".join(topics)} of {" or ".join(kinds)}; '
                            f'there are {shown or "none"}')
 
-    def messages(self, topic: str, kind: str) -> Iterator[Recorded]:
+    def messages(self, topic: str, kind: str, wanted: Container[int] | None = None,
+                 ) -> Iterator[Recorded]:
         """
-        Yield a topic's messages in the order of recording.
+        Yield a topic's messages in the order of recording, all or those of `wanted` stamps, ns.
 
         Raises DatasetError, naming the bag, where it is broken, and, naming the stamp, where two
-        messages have one: it would not tell which of them belongs to what.
+        of them have one: it would not tell which of them belongs to what.
         """
         read, stamps = self.reader_of(topic, kind), set()
         connections = [item for item in self._reader.connections
@@ -91,6 +96,8 @@ class Bag:
             for _, _, raw in self._reader.messages(connections):
                 message = read(raw)
                 stamp = message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+                if wanted is not None and stamp not in wanted:
+                    continue
                 place = self.place(topic, stamp)
                 if stamp in stamps:
                     raise DatasetError(f'{place}: another message has the same stamp; record one '
@@ -156,15 +163,15 @@ class Recording:
 
     def samples(self, topic: str = IMAGE_TOPIC) -> Iterator[Sample]:
         """
-        Yield the images that have a truth, of the topic or compressed beside it.
+        Return the images that have a truth, of the topic or compressed beside it.
 
-        Raises DatasetError, naming bag, topic and stamp, for what is missing, broken or no scene,
-        and where no image has a truth.
+        Raises DatasetError at once where there is no such topic; once they are gone through,
+        naming bag, topic and stamp, for what is broken or no scene, and where no image has a truth.
         """
         topic, kind = self._bag.find([topic, f'{topic}/compressed'], IMAGES)
-        for truth, item in self._matched(topic, kind):
-            yield Sample(truth.masks, truth.layers, truth.occluded, item.place,
-                         partial(_decoded, item.place, kind, item.message))
+        return (Sample(truth.masks, truth.layers, truth.occluded, item.place,
+                       partial(_decoded, item.place, kind, item.message))
+                for truth, item in self._matched(topic, kind))
 
     def answers(self, topic: str = ANSWERS_TOPIC) -> Iterator[tuple[Truth, LayeredScene]]:
         """
@@ -183,22 +190,27 @@ class Recording:
 
     def _matched(self, topic: str, kind: str) -> Iterator[tuple[Truth, Recorded]]:
         self.used = 0
-        for item in self._bag.messages(topic, kind):
-            if item.stamp in self._packed:
-                self.used += 1
-                yield self._truth(item.stamp), item
+        for item in self._bag.messages(topic, kind, self._packed):
+            self.used += 1
+            yield self._truth(item.stamp), item
         if not self.used:
             raise DatasetError(f'{self._bag.path}: no message of {topic} has the stamp of one of '
                                f'{self._topic}')
 
     def _truth(self, stamp: int) -> Truth:
-        message = self._read(self._packed[stamp])
-        scene = _scene(self._bag.place(self._topic, stamp), message)
-        masks = np.array([item.mask for item in scene.objects], bool)
-        return Truth(masks.reshape(len(masks), scene.height, scene.width),
-                     np.array([item.layer for item in scene.objects], np.int64),
-                     np.array([[other.id in item.occluders for other in scene.objects]
-                               for item in scene.objects], bool).reshape(len(masks), len(masks)))
+        """Return a truth; what lies on an object whose occluders it leaves out, layers tell."""
+        place = self._bag.place(self._topic, stamp)
+        scene = _scene(place, self._read(self._packed[stamp]))
+        objects = scene.objects
+        masks = np.array([item.mask for item in objects], bool).reshape(
+            len(objects), scene.height, scene.width)
+        layers = np.array([item.layer for item in objects], np.int64)
+        occluded = np.array([[other.id in item.occluders for other in objects]
+                             for item in objects], bool).reshape(len(objects), len(objects))
+        untold = (layers > 1) & ~occluded.any(axis=1)
+        if untold.any():
+            occluded[untold] = occluded_by_layers(list(masks), layers.tolist())[untold]
+        return Truth(masks, layers, occluded)
 
 
 def _scene(place: str, message: Any) -> LayeredScene:

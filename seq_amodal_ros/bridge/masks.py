@@ -9,6 +9,12 @@ from seq_amodal_ros.scene import bounding_box, Box, Mask, MaskError
 MAX_PIXELS = 1 << 26
 
 
+def check_pixels(height: int, width: int) -> None:
+    """Raise MaskError for an image of no or more than MAX_PIXELS pixels."""
+    if not 0 < height * width <= MAX_PIXELS:
+        raise MaskError(f'height x width is {height} x {width}: must be 1 to {MAX_PIXELS} pixels')
+
+
 def pack(mask: Mask) -> Any:
     """Return a bool mask [height, width] as PackedMask; an empty mask has an empty region."""
     box = bounding_box(mask)
@@ -24,8 +30,7 @@ def unpack(message: Any, height: int, width: int) -> Mask:
     Raises MaskError, naming the field, before any memory is taken: for an image of no or more than
     MAX_PIXELS pixels, a region outside the image, or data of another length than the region's.
     """
-    if not 0 < height * width <= MAX_PIXELS:
-        raise MaskError(f'height x width is {height} x {width}: must be 1 to {MAX_PIXELS} pixels')
+    check_pixels(height, width)
     box = Box(message.x, message.y, message.width, message.height)
     if box.x + box.width > width or box.y + box.height > height:
         raise MaskError(f'region of {box.width}x{box.height} at ({box.x}, {box.y}) reaches beyond '

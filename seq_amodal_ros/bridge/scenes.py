@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from seq_amodal_ros.bridge.masks import MAX_PIXELS, pack, unpack
+from seq_amodal_ros.bridge.masks import check_pixels, MAX_PIXELS, pack, unpack
 from seq_amodal_ros.bridge.messages import generated
 from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene, MaskError
 
@@ -50,6 +50,7 @@ def message_to_scene(message: Any) -> LayeredScene:
 
 def _check_size(hypotheses: Sequence[int], height: int, width: int) -> None:
     masks = sum(hypotheses) + len(hypotheses)
+    check_pixels(height, width)
     if masks > MAX_MASKS or masks * height * width > MAX_ALL_PIXELS:
         raise MaskError(f'{masks} masks of {width}x{height} are more than a message may hold '
                         f'({MAX_MASKS}, of {MAX_ALL_PIXELS:,} pixels together): ask for fewer '

@@ -3,11 +3,12 @@
 from contextlib import ExitStack
 import sqlite3
 
+import cv2
 import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from seq_amodal_ros.bridge import bags
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import scene_to_message
@@ -32,12 +33,25 @@ def image(stamp):
     return encode_image(np.full((4, 6, 3), stamp, np.uint8), header(stamp))
 
 
+def jpeg(stamp):
+    """Return a compressed picture."""
+    data = cv2.imencode('.jpg', np.zeros((4, 6, 3), np.uint8))[1].tobytes()
+    return CompressedImage(header=header(stamp), format='jpeg', data=data)
+
+
 def scene(stamp, columns=3, width=6):
     """Return the message of one object, as many columns wide."""
     mask = np.zeros((4, width), bool)
     mask[:, :columns] = True
     return scene_to_message(LayeredScene(4, width, (AmodalObject(1, 1, mask, mask[None], 1.0),)),
                             header(stamp), f'weights@{columns}')
+
+
+def nothing(side):
+    """Return the message of an image without objects."""
+    message = scene(1)
+    message.objects, message.height, message.width = [], side, side
+    return message
 
 
 @pytest.fixture(params=['mcap', 'sqlite3'])
@@ -109,6 +123,42 @@ def test_what_other_topics_hold_does_not_matter(tmp_path, opened):
     assert len(list(opened(tmp_path / 'bag').samples())) == 1
 
 
+def test_a_topic_that_nothing_came_on_does_not_stand_before_another(opened, tmp_path):
+    with Writer(tmp_path / 'both', version=9) as writer:
+        store = typestore()
+        writer.add_connection(IMAGE, 'sensor_msgs/msg/Image', typestore=store)
+        for topic, kind, message in (
+                (f'{IMAGE}/compressed', 'sensor_msgs/msg/CompressedImage', jpeg(1)),
+                (TRUTH, 'seq_amodal_ros/msg/LayeredAmodalMasks', scene(1))):
+            connection = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connection, 1, serialize_message(message))
+    sample, = opened(tmp_path / 'both').samples()
+    assert sample.picture().shape == (4, 6, 3)
+
+
+def test_stamps_come_twice_where_no_truth_asks_for_them(bag, opened):
+    path = bag((1, IMAGE, image(0)), (2, IMAGE, image(0)), (3, IMAGE, image(1)),
+               (3, TRUTH, scene(1)))
+    assert len(list(opened(path).samples())) == 1
+
+
+def test_who_lies_on_whom_is_told_by_layers_where_a_truth_leaves_it_out(bag, opened):
+    masks = np.zeros((3, 4, 6), bool)
+    masks[0, :, :3], masks[1, :, 2:], masks[2, 3] = True, True, True
+    message = scene_to_message(LayeredScene(4, 6, tuple(
+        AmodalObject(i, i, mask, mask[None], 1.0, lying_on)
+        for i, mask, lying_on in zip((1, 2, 3), masks, ((), (1,), (2,))))), header(1), 'm')
+    message.objects[1].occluders = []
+    sample, = opened(bag((1, IMAGE, image(1)), (1, TRUTH, message))).samples()
+    assert sample.occluded.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+
+
+def test_a_topic_that_is_not_there_is_said_before_anything_is_read(bag, opened):
+    recording = opened(bag((1, IMAGE, image(1)), (1, TRUTH, scene(1))))
+    with pytest.raises(DatasetError, match='no topic /wrong'):
+        recording.samples('/wrong')
+
+
 @pytest.mark.parametrize('recorded, reason', [
     ([(1, TRUTH, scene(1))], r'no topic /camera/image_raw or /camera/image_raw/compressed of .*; '
                              r'there are /ground_truth/masks \(seq_amodal_ros/msg'),
@@ -119,6 +169,7 @@ def test_what_other_topics_hold_does_not_matter(tmp_path, opened):
      r'/ground_truth/masks at 0\.000000001: another message has the same stamp'),
     ([(1, IMAGE, image(1)), (2, IMAGE, image(1)), (3, TRUTH, scene(1))],
      r'/camera/image_raw at 0\.000000001: another message has the same stamp'),
+    ([(1, IMAGE, image(1)), (1, TRUTH, nothing(2 ** 32 - 1))], 'masks at .*: no scene .height x'),
     ([(1, IMAGE, image(1)), (1, TRUTH, scene(1, width=8))],
      r'image_raw at 0\.000000001: picture is 6x4, its masks are 8x4'),
 ])

@@ -81,7 +81,7 @@ def test_the_box_of_one_pixel_centres_on_half():
     (lambda m: setattr(m.objects[1], 'layer', 1), SceneError, 'object 2 on layer 1: occluder 1'),
     (lambda m: setattr(m.objects[1], 'occluders', [5]), SceneError, 'occluder 5 is not in'),
     (lambda m: setattr(m.objects[0], 'score', 2.0), SceneError, 'score must lie in 0 to 1'),
-    (lambda m: setattr(m, 'height', 2**31), MaskError, 'more than a message may hold'),
+    (lambda m: setattr(m, 'height', 2**31), MaskError, 'height x width is 2147483648 x'),
 ])
 def test_messages_that_cannot_be_a_scene_name_the_object(message, spoil, kind, reason):
     spoil(message)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from training.config import DEFAULT, read_config
+from training.engine.protocols import FOLDER
 
 
 def test_the_default_is_complete():
@@ -37,6 +38,8 @@ def test_the_large_one_trains_longer_on_finer_pictures():
      'steps and scenes_per_step count from 1'),
     (lambda text: text.replace('{mixed: 4', '{mixt: 4'),
      r'protocols: \S*mixt\.yaml: cannot be read .*take one of bin, .*mixed'),
+    (lambda text: text.replace('{mixed: 4', f'{{mixed: 4, {FOLDER / "mixed.yaml"}: 1'),
+     r'protocols: mixed and \S*mixed\.yaml are both of the name mixed; rename a file'),
 ])
 def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
     path = tmp_path / 'mine.yaml'

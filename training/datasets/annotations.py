@@ -17,15 +17,9 @@ from seq_amodal_ros.evaluation.amodal_coco import (
 from seq_amodal_ros.evaluation.coco_masks import read_mask
 from seq_amodal_ros.evaluation.sample import DatasetError
 from training.datasets.keymap import DEPTHS, KeyMap, value_at
-from training.datasets.preprocess import (
-    crop_box,
-    Masks,
-    prepare,
-    Prepared,
-    shrink_image,
-    shrink_mask,
-)
+from training.datasets.preprocess import crop_box, Masks, prepare, Prepared, shrink_image
 from training.engine.scenes import MIN_OVERLAP
+from training.masks import shrink_mask
 
 MAX_OBJECTS = 1000  # of an image
 MAX_NUMBER = 2 ** 53  # up to here, whole numbers stay apart as float64

@@ -42,17 +42,6 @@ def shrink_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def shrink_mask(mask: Masks, size: int) -> Masks:
-    """
-    Return a mask bool [height, width] at [size, size], set where more than half of a pixel is set.
-
-    So masks that share nothing share nothing afterwards.
-    """
-    full = 200  # even, so that half of it comes out as a whole number, whatever the rounding
-    share = cv2.resize(mask.astype(np.uint8) * full, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(share > full // 2, bool)
-
-
 def overlapping(masks: Masks) -> Masks:
     """Return which two of the masks bool [N, size, size] share a pixel, bool [N, N]."""
     below = occlusion_matrix(masks)

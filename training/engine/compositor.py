@@ -71,7 +71,7 @@ class Compositor:
         if not sum(weights) > 0:
             raise ValueError(f'protocol {protocol.name}: no source has a weight above 0; lower '
                              'procedural_share, or let it draw objects (procedural)')
-        if protocol.backgrounds.get(PHOTOGRAPH) and photographs is None:
+        if PHOTOGRAPH in protocol.backgrounds and photographs is None:
             raise ValueError(f'protocol {protocol.name}: backgrounds: photograph needs some; give '
                              '--backgrounds a folder of them')
         self.protocol, self.side, self.device = protocol, side, torch.device(device)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from training.engine.camera import developed
 from training.engine.randomness import SceneRandom
 from training.engine.scenes import Scenes
+from training.masks import shrink_mask
 
 MOST = 31  # objects of a scene: one bit of an int32 each
 PART = 256  # scenes whose objects are counted at a time
@@ -93,8 +94,7 @@ def _packed(masks: NDArray[np.bool_], side: int) -> NDArray[np.int32]:
     """Return masks [N, height, width] as int32 [side, side]: bit n is the n-th."""
     bits = np.zeros((side, side), np.int32)
     for n, mask in enumerate(masks):
-        small = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-        bits |= (small >= 0.5).astype(np.int32) << n
+        bits |= shrink_mask(mask, side).astype(np.int32) << n
     return bits
 
 

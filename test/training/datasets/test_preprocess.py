@@ -10,7 +10,6 @@ from training.datasets.preprocess import (
     prepare,
     Prepared,
     shrink_image,
-    shrink_mask,
     visible_masks,
 )
 
@@ -45,27 +44,6 @@ def test_a_pixel_is_the_mean_of_those_it_covers():
     image = np.zeros((128, 128, 3), np.uint8)
     image[::2, ::2] = 200
     assert (shrink_image(image, 64) == 50).all()
-
-
-@pytest.mark.parametrize('rows, is_set', [(1, False), (2, False), (3, True)])
-def test_a_pixel_of_a_mask_is_set_if_more_than_half_of_it_is(rows, is_set):
-    mask = np.zeros((256, 256), bool)
-    mask[:rows, :4] = True
-    assert shrink_mask(mask, 64)[0, 0] == is_set
-    assert np.count_nonzero(shrink_mask(mask, 64)) == is_set
-
-
-@pytest.mark.parametrize('edge', range(100, 112))
-def test_neighbours_do_not_come_to_overlap(edge):
-    left, right = np.zeros((2, 256, 256), bool)
-    left[:, :edge], right[:, edge:] = True, True
-    assert not (shrink_mask(left, 64) & shrink_mask(right, 64)).any()
-
-
-def test_sizes_that_do_not_divide_keep_their_share():
-    mask = np.zeros((100, 150), bool)
-    mask[:50, :75] = True
-    assert np.count_nonzero(shrink_mask(mask, 64)) == 32 * 32
 
 
 def test_objects_come_by_layer_with_what_shows_of_them():

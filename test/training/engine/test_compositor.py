@@ -164,9 +164,10 @@ def test_an_object_is_a_variety_of_its_class():
 def test_what_nothing_can_be_composed_of_is_named(source):
     with pytest.raises(ValueError, match='protocol mixed: no source has a weight above 0'):
         Compositor([source], [0.0], read_protocol('mixed'))
-    tables = replace(read_protocol('mixed'), backgrounds={'photograph': 1})
-    with pytest.raises(ValueError, match='photograph needs some; give --backgrounds'):
-        Compositor([source], [1.0], tables)
+    for weights in ({'photograph': 1}, {'photograph': 0, 'table': 1}):
+        tables = replace(read_protocol('mixed'), backgrounds=weights)
+        with pytest.raises(ValueError, match='photograph needs some; give --backgrounds'):
+            Compositor([source], [1.0], tables)
 
 
 @pytest.mark.parametrize('weights', [[], [0.5, 0.5]])

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.sample import DatasetError
-from training.datasets.preprocess import shrink_image, shrink_mask
+from training.datasets.preprocess import shrink_image
+from training.masks import shrink_mask
 
 
 @dataclass(frozen=True)
