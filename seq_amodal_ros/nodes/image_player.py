@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
@@ -79,9 +78,9 @@ class ImagePlayer(Node):
 
 def main() -> None:
     """Run the player until it is interrupted."""
-    with ros():
+    with ros() as spin:
         try:
             player = ImagePlayer()
         except ValueError as error:
             raise SystemExit(f'image_player: {error}') from error
-        rclpy.spin(player)
+        spin(player)

@@ -24,7 +24,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
 from rcl_interfaces.msg import SetParametersResult
-import rclpy
 from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -90,8 +89,10 @@ class PerceptionNode(LifecycleNode):
 
     def start(self) -> None:
         """Configure and activate if autostart says so; what fails is logged, the node stays."""
-        if self.get_parameter('autostart').value and \
-                self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        if not self.get_parameter('autostart').value:
+            self.get_logger().info('unconfigured: autostart is false, so a lifecycle manager is '
+                                   'waited for')
+        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
     def _answer_wrong_transitions(self) -> None:
@@ -182,7 +183,8 @@ class PerceptionNode(LifecycleNode):
             release(device)
 
     def _forget_counts(self) -> None:
-        self._published, self._rejected, self._last = 0, 0, (0.0, 0.0)
+        self._published, self._rejected = 0, 0
+        self._last: tuple[float, float | None] = (0.0, 0.0)
         self._mismatch, self._failure = '', ''
 
     # Work
@@ -217,10 +219,15 @@ class PerceptionNode(LifecycleNode):
         for publisher, make in self._views.items():
             if publisher.get_subscription_count():
                 publisher.publish(make(image, scene, message.header))
-        age = (self.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds / 1e9
         self._published += 1
         self._failure = ''
-        self._last = (time.monotonic() - began, age)
+        self._last = (time.monotonic() - began, self._age(message.header.stamp))
+
+    def _age(self, stamp: Any) -> float | None:
+        """Return how long ago a stamp was, seconds; None of an image that has none."""
+        if stamp.sec < 0 or not (stamp.sec or stamp.nanosec):
+            return None
+        return (self.get_clock().now() - Time.from_msg(stamp)).nanoseconds / 1e9
 
     # Parameters and diagnostics
 
@@ -247,7 +254,8 @@ class PerceptionNode(LifecycleNode):
         for name, value in (('frames received', slot.received), ('frames dropped', slot.replaced),
                             ('frames refused', self._rejected), ('answers', self._published),
                             ('seconds a frame', f'{seconds:.3f}'),
-                            ('age of the last answer, seconds', f'{age:.3f}')):
+                            ('age of the last answer, seconds',
+                             'unknown: its image has no stamp' if age is None else f'{age:.3f}')):
             status.add(name, str(value))
         return status
 
@@ -268,11 +276,10 @@ class PerceptionNode(LifecycleNode):
 
 def main() -> None:
     """Run the node until it is interrupted."""
-    with ros():
+    with ros() as spin:
         node = PerceptionNode()
         try:
             node.start()
-            if rclpy.ok():  # else it was interrupted on the way
-                rclpy.spin(node)
+            spin(node)
         finally:
             node.destroy_node()

@@ -13,7 +13,6 @@ from message_filters import Subscriber, TimeSynchronizer
 import numpy as np
 from numpy.typing import NDArray
 from rcl_interfaces.msg import ParameterDescriptor
-import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from sensor_msgs.msg import Image
@@ -88,7 +87,6 @@ def sentence(scene: LayeredScene) -> str:
 
 def main() -> None:
     """Run the picker until it has seen enough or is interrupted."""
-    with ros():
+    with ros() as spin:
         node = TopLayerPicker()
-        while rclpy.ok() and not node.done:
-            rclpy.spin_once(node, timeout_sec=0.5)
+        spin(node, lambda: node.done)

@@ -3,11 +3,11 @@
 import gc
 import os
 import signal
+import threading
 
 import pytest
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from seq_amodal_ros.bridge.messages import MessagesNotBuiltError
 from seq_amodal_ros.nodes.running import ros
@@ -23,22 +23,40 @@ def pytest_keeps_ctrl_c():
 
 
 def test_ctrl_c_ends_spinning_and_no_step_before_it():
-    with ros():
-        executor = SingleThreadedExecutor()
-        executor.add_node(rclpy.create_node('some_node'))
+    with ros() as spin:
+        node = rclpy.create_node('some_node')
         os.kill(os.getpid(), signal.SIGINT)
         finished = sum(range(100_000))  # Python would raise KeyboardInterrupt here
-        executor.spin()
+        spin(node)
     assert finished
     assert not rclpy.ok()
 
 
+def test_a_context_that_goes_after_whoever_waits_was_woken_ends_spinning():
+    with ros() as spin:
+        node = rclpy.create_node('some_node')
+        gone = threading.Timer(0.3, rclpy.get_default_context().handle.shutdown)  # wakes nobody
+        gone.start()
+        spin(node)
+    assert gone.finished.is_set()
+    assert not rclpy.ok()
+
+
+def test_spinning_ends_once_all_is_done():
+    with ros() as spin:
+        node, seen = rclpy.create_node('some_node'), []
+        node.create_timer(0.01, lambda: seen.append(1))
+        spin(node, lambda: len(seen) >= 3)
+        assert rclpy.ok()
+        assert len(seen) == 3
+
+
 @pytest.mark.filterwarnings('error::pytest.PytestUnraisableExceptionWarning')
 def test_ctrl_c_just_before_spinning_says_nothing():
-    with ros():
+    with ros() as spin:
         node = rclpy.create_node('some_node')
         rclpy.shutdown()
-        rclpy.spin(node)
+        spin(node)
     gc.collect()  # nothing half made complains as it goes
     assert not rclpy.ok()
 
