@@ -7,9 +7,11 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     IncludeLaunchDescription,
-    OpaqueFunction,
+    RegisterEventHandler,
     Shutdown,
 )
+from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -18,11 +20,13 @@ from launch_ros.parameter_descriptions import ParameterValue
 TOPIC = '/demo/image_raw'
 
 
-def end(context: LaunchContext) -> list[Shutdown]:
+def end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
     """Return what ends the rest, unless Ctrl-C does so already: to end twice is an error."""
-    status = context.locals.event.returncode
-    reason = f'the picker ended with status {status}' if status else 'all scenes were seen'
-    return [] if context.is_shutdown else [Shutdown(reason=reason)]
+    if context.is_shutdown:
+        return []
+    if event.returncode:
+        return [Shutdown(reason=f'{event.process_name} ended with status {event.returncode}')]
+    return [Shutdown(reason='all scenes were seen')] if 'picker' in event.process_name else []
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -44,6 +48,6 @@ def generate_launch_description() -> LaunchDescription:
              remappings=[('image', TOPIC), ('masks', '/perception/masks')],
              parameters=[{'pictures': LaunchConfiguration('pictures'),
                           'scenes': ParameterValue(LaunchConfiguration('scenes'),
-                                                   value_type=int)}],
-             on_exit=OpaqueFunction(function=end)),
+                                                   value_type=int)}]),
+        RegisterEventHandler(OnProcessExit(on_exit=end)),
     ])

@@ -56,14 +56,15 @@ def perception(context: LaunchContext) -> list[LifecycleNode]:
                           for name in ('image_topic', 'params_file', *TYPES))
     if not topic:
         raise ValueError('image_topic is empty: name the topic of the camera')
-    if not Path(file).is_file():
+    parameters = Path(file).expanduser()
+    if not parameters.is_file():
         raise ValueError(f'params_file {file!r}: no such file; copy '
                          f'{SHARE / "config" / "perception.yaml"} and change the copy')
     given = [name for name, value in zip(TYPES, rest) if value]
     return [LifecycleNode(
         package='seq_amodal_ros', executable='perception_node', name='perception',
         namespace=LaunchConfiguration('namespace'), output='screen',
-        parameters=[LaunchConfiguration('params_file'),
+        parameters=[str(parameters),
                     {name: ParameterValue(LaunchConfiguration(name), value_type=TYPES[name])
                      for name in given}],
         remappings=[('image', topic), ('image/compressed', f'{topic}/compressed')],

@@ -47,7 +47,8 @@ def predict(given: argparse.Namespace) -> None:
         raise ValueError(f'--out {given.out} is a file: name a folder, made if it is not there')
     segmenter = _segmenter(given)
     annotations = given.out / 'annotations.json'
-    if annotations.is_file() and not amodal_coco.is_described(annotations, PREDICTED):
+    earlier = annotations.is_file()
+    if earlier and not amodal_coco.is_described(annotations, PREDICTED):
         raise ValueError(f'--out: {annotations} was not written by seq-amodal predict; name '
                          'another folder')
     for path in given.images:
@@ -56,7 +57,8 @@ def predict(given: argparse.Namespace) -> None:
         _check('--out', target)
     amodal_coco.write_entries(
         annotations, amodal_coco.entries_of(_predicted(segmenter, given), {}), PREDICTED)
-    print(f'masks, layers, occluders and scores: {annotations}')
+    print(f'masks, layers, occluders and scores: {annotations}'
+          + (', in place of those of an earlier predict' if earlier else ''))
 
 
 def _predicted(segmenter: Segmenter, given: argparse.Namespace,
@@ -205,7 +207,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     command = commands.add_parser('predict', parents=[common], help=predict.__doc__)
     command.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
-    command.add_argument('--out', type=Path, default=Path('out'), help='folder (default out/)')
+    command.add_argument('--out', type=Path, default=Path('out'),
+                         help='folder (default out/); its annotations.json is of the last predict')
     command.set_defaults(run=predict)
     command = commands.add_parser('evaluate', parents=[common, results],
                                   help=evaluate_data.__doc__)
@@ -224,13 +227,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _hear_ctrl_c() -> None:
+    """
+    Let Ctrl-C raise KeyboardInterrupt, so that files are tidied; the executable has it end at once.
+
+    Where it does already nothing is set: rclpy hears it beneath Python, and would be cut off.
+    """
+    if threading.current_thread() is threading.main_thread() and \
+            signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 with one line on stderr for bad input."""
     given = _parser().parse_args(arguments)
     try:
-        if threading.current_thread() is threading.main_thread() and \
-                signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # so that files are tidied
+        _hear_ctrl_c()
         given.run(given)
     except (ValueError, OSError) as error:
         print(f'seq-amodal: {error}', file=sys.stderr)

@@ -146,12 +146,15 @@ def test_nothing_of_what_is_evaluated_is_replaced(pile, composed, tmp_path, caps
     assert before == {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
 
 
-def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path):
+def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path, capsys):
     command = ['predict', str(tmp_path / 'pictures' / 'a.png'), '--out',
                str(tmp_path / 'pictures' / 'out'), '--device', 'cpu']
     (tmp_path / 'pictures').mkdir()
     shutil.copy(composed / 'images' / '00003.png', tmp_path / 'pictures' / 'a.png')
-    assert main(command) == main(command) == 0
+    assert main(command) == 0
+    assert 'in place of' not in capsys.readouterr().out
+    assert main(command) == 0
+    assert 'in place of those of an earlier predict' in capsys.readouterr().out
     (tmp_path / 'pictures').rename(tmp_path / 'moved')
     sample, = samples(tmp_path / 'moved' / 'out' / 'annotations.json')
     assert Path(sample.name).resolve() == tmp_path / 'moved' / 'a.png'

@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'average: {error}', file=sys.stderr)
         return 2
+    print(given.out)
     return 0
 
 

@@ -220,7 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help='YAML file of settings; what it does not set is as in default.yaml')
     parser.add_argument('--start', help='weights that a new run goes on from; default: ImageNet '
                                         'for the encoder, chance for the rest')
-    parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
+    parser.add_argument('--minutes', type=float, default=math.inf,
+                        help='stop after so long, when the step in work is done')
     add_device(parser)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
@@ -245,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train(run, feed, given.minutes, facts)
         if run.step < config.steps:
             log.info('--minutes are over: %s', left(run.step, config.steps))
+        log.info('%s', given.run / 'weights.safetensors')
     except KeyboardInterrupt:
         log.info('%s', left(run.step, config.steps))
         return 128 + signal.SIGINT

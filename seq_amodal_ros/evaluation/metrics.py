@@ -151,12 +151,12 @@ class ObjectScore:
         return found
 
     def result(self) -> dict[str, float | int | None]:
-        """Return the figures in percent, a missed object as IOU 0; None without any pair."""
+        """Return the figures in percent, a missed object as IOU 0; None where there is none."""
         return {
             'iou': 100 * self.iou_sum / max(1, self.true),
             'recall': 100 * self.found / max(1, self.true),
             'precision': 100 * self.found / max(1, self.predicted),
-            'right_layer': 100 * self.right_layer / max(1, self.found),
+            'right_layer': 100 * self.right_layer / self.found if self.found else None,
             'ordered': 100 * self.ordered / self.pairs if self.pairs else None,
             'pairs': self.pairs,
             'true': self.true, 'predicted': self.predicted,

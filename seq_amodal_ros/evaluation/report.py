@@ -82,9 +82,9 @@ def table(result: dict[str, Any]) -> str:
     o, h = result['objects'], result['hypotheses']
     lines += [
         f'objects, whatever the layer: IOU {o["iou"]:.1f}, recall {o["recall"]:.1f} and precision '
-        f'{o["precision"]:.1f} at IOU 0.5, of those found {o["right_layer"]:.1f} on the right '
-        f'layer ({o["true"]} true, {o["predicted"]} predicted); {shown(o["ordered"], 1)} of '
-        f'{o["pairs"]} touching pairs in the right order',
+        f'{o["precision"]:.1f} at IOU 0.5, of those found {shown(o["right_layer"], 1)} on '
+        f'the right layer ({o["true"]} true, {o["predicted"]} predicted); '
+        f'{shown(o["ordered"], 1)} of {o["pairs"]} touching pairs in the right order',
         f'hypotheses of those found: best of K IOU {shown(h["best_iou"], 1)} (chosen '
         f'{shown(h["chosen_iou"], 1)}), GED {shown(h["ged"], 3)}; where hidden: ECE '
         f'{shown(h["ece"], 3)}, Brier {shown(h["brier"], 3)} ({h["hidden_pixels"]} pixels); '

@@ -56,6 +56,13 @@ def test_masks_of_any_size_are_compared_whole():
     assert match(masks[:1], masks[1:2]) == [(0, 0, pytest.approx(1 / 3))]
 
 
+def test_where_nothing_is_found_there_is_no_share_on_the_right_layer():
+    score = ObjectScore()
+    score.add(np.zeros((0, *rows(0).shape), bool), np.zeros(0, int),
+              Truth(np.array([rows(0)]), np.array([1]), NO_PAIR[:1, :1]))
+    assert (score.result()['recall'], score.result()['right_layer']) == (0, None)
+
+
 def test_objects_count_whatever_their_layer():
     score = ObjectScore()
     score.add(np.array([rows(0), rows(2)]), np.array([1, 1]),

@@ -14,6 +14,16 @@ def test_the_demonstration_draws_every_scene_and_ends(composed, tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+def test_what_cannot_be_played_ends_all_and_says_why(tmp_path):
+    done = subprocess.run(
+        ['ros2', 'launch', 'seq_amodal_ros', 'demo.launch.py', 'scenes:=2',
+         f'folders:=["{tmp_path}"]', f'pictures:={tmp_path}'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+    assert 'picture in any of them' in done.stdout
+    assert 'exit code 1' in done.stdout and done.stdout.count('finished cleanly') == 2
+    assert 'Traceback' not in done.stdout
+
+
 def test_ctrl_c_ends_all_three_cleanly(launched, composed, tmp_path):
     demo = launched('demo.launch.py', 'scenes:=99', f'pictures:={tmp_path}',
                     f'folders:=["{composed / "images"}"]')

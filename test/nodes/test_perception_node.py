@@ -157,9 +157,12 @@ def test_the_node_starts_itself(node, planner, pixels, wait_until):
     assert wait_until(lambda: planner.heard[MASKS])
 
 
-def test_a_lifecycle_manager_may_start_the_node_instead(graph):
+def test_a_lifecycle_manager_may_start_the_node_instead(graph, peer, wait_until):
+    peer.listen_to_log()
     node = graph(PerceptionNode(parameter_overrides=[Parameter('autostart', value=False)]))
     node.start()
+    assert wait_until(lambda: any('unconfigured: autostart is false' in log.msg
+                                  for log in peer.heard['/rosout']))
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS  # not done before
 
 
@@ -278,7 +281,10 @@ def test_diagnostics_say_how_it_goes_and_count_since_activation(node, planner, p
     planner.say('image', Image(height=4, width=4, encoding='rubbish', step=4, data=bytes(16)))
     assert diagnosed(planner, wait_until, "image refused: encoding 'rubbish'", frames_refused='1')
     planner.say('image', image(pixels))
-    assert diagnosed(planner, wait_until, 'segmenting', frames_received='2', answers='1')
+    assert diagnosed(planner, wait_until, 'segmenting', frames_received='2', answers='1', **{
+        'age_of_the_last_answer,_seconds': 'unknown: its image has no stamp'})
+    planner.say('image', image(pixels, -5))  # before all time, but an image
+    assert diagnosed(planner, wait_until, 'segmenting', answers='2', frames_refused='1')
     monkeypatch.setattr(perception_node, 'SILENCE', 0.5)
     assert diagnosed(planner, wait_until, 'no image on /image for')
     node.trigger_deactivate()

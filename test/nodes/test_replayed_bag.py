@@ -1,6 +1,8 @@
 """A bag is played to the node and its answers are scored: the figures are those found offline."""
 
+import ctypes
 import json
+import signal
 
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -14,6 +16,13 @@ from seq_amodal_ros.nodes.perception_node import PerceptionNode
 from training.bags import write_bag
 
 PLAYED = 4  # images
+
+
+def ctrl_c_handler():
+    """Return the address of what hears Ctrl-C, beneath Python, where rclpy's is."""
+    action = (ctypes.c_void_p * 32)()  # a struct sigaction, and room
+    assert ctypes.CDLL(None).sigaction(signal.SIGINT, None, action) == 0
+    return action[0]
 
 
 def played(pile):
@@ -40,10 +49,12 @@ def test_the_answers_to_a_bag_score_as_they_do_offline(graph, peer, wait_until, 
     write_bag(tmp_path / 'answered', 'mcap', [*truths, *(
         (truths[-1][0] + i, ANSWERS_TOPIC, answer) for i, answer in enumerate(heard))])
 
+    ctrl_c = ctrl_c_handler()
     answered, offline = tmp_path / 'answered.json', tmp_path / 'offline.json'
     assert main(['score', str(tmp_path / 'answered'), '--json', str(answered)]) == 0
     assert main(['evaluate', '--bag', str(pile), '--limit', str(PLAYED), '--device', 'cpu',
                  '--json', str(offline)]) == 0
+    assert ctrl_c_handler() == ctrl_c  # a node beside it still hears Ctrl-C
     ours, theirs = json.loads(answered.read_text()), json.loads(offline.read_text())
     assert (ours['images'], ours['frames']) == (PLAYED, len(truths))
     for figures in ('layers', 'objects', 'hypotheses', 'weights'):

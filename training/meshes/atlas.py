@@ -147,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'atlas: {error}', file=sys.stderr)
         return 2
+    print(given.out)
     return 0
 
 

@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'piles: {error}', file=sys.stderr)
         return 2
+    print(given.out / 'annotations.json')
     return 0
 
 

@@ -198,7 +198,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--steps', type=int, help="instead of the preset's")
     parser.add_argument('--cumulative-noise', type=float, metavar='SHARE',
                         help="instead of the preset's (Sec. 5.4)")
-    parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
+    parser.add_argument('--minutes', type=float, default=math.inf,
+                        help='stop after so long, when the step in work is done')
     add_device(parser)
     return parser
 
