@@ -1,9 +1,8 @@
 """Scenes come from data sets or protocols; the stop rules come from the scenes."""
 
-import cv2
-import numpy as np
 from seq_amodal_ros.evaluation.amodal_coco import samples
 import torch
+from training.masks import shrink_mask
 from training.paper import sources
 
 
@@ -20,8 +19,7 @@ def test_the_rules_are_those_of_the_data(composed):
     path = composed / 'annotations.json'
     rules = sources.rules_of(sources.open_source([path], '', [], 64, 0, 'cpu'), 64)
     truth = list(samples(path))
-    areas = [(cv2.resize(mask.astype(np.float32), (64, 64), interpolation=cv2.INTER_AREA)
-              >= 0.5).sum() for sample in truth for mask in sample.masks]
+    areas = [shrink_mask(mask, 64).sum() for sample in truth for mask in sample.masks]
     assert rules.max_layers == max(sample.layers.max() for sample in truth)
     assert rules.min_area == min(area for area in areas if area)
 
