@@ -12,7 +12,7 @@ from training.settings import made, read_changes, read_settings
 DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
-SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative')
+SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative', 'seams_share')
 RANGES = {'learning_rate': (1e-9, 1), 'encoder_rate': (0, 10), 'weight_decay': (0, 1),
           'warmup': (0, 1_000_000), 'ema': (0, 1), 'signal_scale': (0.01, 10), 'seed': (0, 1 << 31)}
 LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
@@ -40,6 +40,7 @@ class TrainConfig:
     from_noise: float
     self_conditioning: float
     own_cumulative: float
+    seams_share: float
     visible_weight: float
     overlap_weight: float
     seed: int

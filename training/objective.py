@@ -21,8 +21,8 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     samples is pure noise, where sampling starts, and at one step ends; of the others' times late
     ones are drawn more often. A share of the cumulative masks grew by the model's own next layer,
     and that share of these by one more, up to OWN_LAYERS, as at inference; their target is the one
-    that belongs to them. Seams are learnt on the estimate of the mask, inside of the objects
-    alone. Only what config.learns names is returned.
+    that belongs to them. Seams are learnt on the estimate of the mask of a share of the samples,
+    inside of the objects alone. Only what config.learns names is returned.
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
@@ -59,8 +59,12 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     logit = model.denoise(pyramid, covered, x_t, t, previous).float()
     losses = {'masks': mask_loss(logit, target, inside * (1 - covered), config)}
     if 'seams' in config.learns:
-        guess = model.seams(pyramid, covered, logit.detach().sigmoid()).float()
-        losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams, inside)
+        count = max(1, round(config.seams_share * len(scene)))
+        rows = torch.randperm(len(scene), generator=generator, device=target.device)[:count]
+        guess = model.seams(tuple(level[rows] for level in pyramid), covered[rows],
+                            logit[rows].detach().sigmoid()).float()
+        losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams[rows],
+                                                                      inside[rows])
     return {name: losses[name] for name in config.learns}
 
 

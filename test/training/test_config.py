@@ -64,7 +64,7 @@ def test_what_no_training_can_do_is_named(name, value, reason):
 
 
 @pytest.mark.parametrize('name', ['recorded_share', 'from_noise', 'self_conditioning',
-                                  'own_cumulative'])
+                                  'own_cumulative', 'seams_share'])
 def test_shares_lie_in_0_to_1(name):
     with pytest.raises(ValueError, match=f'{name} must lie in 0 to 1, got 1.5'):
         replace(read_config(), **{name: 1.5})

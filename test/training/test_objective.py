@@ -85,6 +85,26 @@ def test_only_what_is_to_be_learnt_has_a_loss(config):
     assert losses['masks'].isfinite()
 
 
+@pytest.mark.parametrize(('share', 'expected'), [(0.0, 'one'), (0.5, 'half'), (1.0, 'all')])
+def test_seams_are_learnt_on_a_share_of_the_samples_and_on_one_at_least(
+        config, monkeypatch, share, expected):
+    given = replace(read_config(config), seams_share=share, own_cumulative=0.0)
+    model, seen = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)), []
+    monkeypatch.setattr(model.seams, 'forward', lambda pyramid, covered, estimate: (
+        seen.append((pyramid, covered)), torch.zeros_like(covered))[1])
+    scenes = Feed(given, [], [], 'cpu').scenes()
+    losses = layer_losses(model, scenes, SCHEDULES[given.schedule](), given,
+                          torch.Generator().manual_seed(0))
+    scene, _, covered = scenes.samples(given.mask_size)
+    (pyramid, shown), = seen
+    samples = len(scene)
+    assert len(shown) == {'one': 1, 'half': round(samples / 2), 'all': samples}[expected]
+    assert all(len(level) == len(shown) for level in pyramid)
+    given_masks = [mask.tobytes() for mask in covered.numpy()]
+    assert all(mask.tobytes() in given_masks for mask in shown.numpy())
+    assert losses['seams'].item() >= 0
+
+
 def test_the_target_is_what_lies_on_top_under_the_models_own_cumulative_mask(config, monkeypatch):
     given = replace(read_config(config), own_cumulative=1.0)
     monkeypatch.setattr(objective, 'advanced',
