@@ -8,6 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
+from seq_amodal_ros.files import expanded
 
 SHARE = Path(get_package_share_directory('seq_amodal_ros'))
 TYPES = {'transport': str, 'weights': str, 'device': str, 'autostart': bool, 'use_sim_time': bool}
@@ -56,7 +57,10 @@ def perception(context: LaunchContext) -> list[LifecycleNode]:
                           for name in ('image_topic', 'params_file', *TYPES))
     if not topic:
         raise ValueError('image_topic is empty: name the topic of the camera')
-    parameters = Path(file).expanduser()
+    try:
+        parameters = expanded(file)
+    except ValueError as error:
+        raise ValueError(f'params_file {error}') from error
     if not parameters.is_file():
         raise ValueError(f'params_file {file!r}: no such file; copy '
                          f'{SHARE / "config" / "perception.yaml"} and change the copy')

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from seq_amodal_ros import denoisers
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from seq_amodal_ros.files import write_together
+from seq_amodal_ros.files import expanded, write_together
 import torch
 from torch import nn, Tensor
 
@@ -63,12 +63,15 @@ def find(weights: str | os.PathLike[str]) -> Path:
 
     Raises CheckpointError, naming what was looked for, if neither exists.
     """
-    given = Path(weights).expanduser()
-    path = given if given.suffix == '.safetensors' else WEIGHTS / f'{weights}.safetensors'
-    if path.is_file():
-        return path
-    if given.is_file():
-        raise CheckpointError(f'weights {str(weights)!r}: not a .safetensors file')
+    try:
+        given = expanded(weights)
+        path = given if given.suffix == '.safetensors' else WEIGHTS / f'{weights}.safetensors'
+        if path.is_file():
+            return path
+        if given.is_file():
+            raise CheckpointError(f'weights {str(weights)!r}: not a .safetensors file')
+    except (OSError, ValueError) as error:  # a name too long, a user without a home
+        raise CheckpointError(f'weights: {error}') from error
     shipped = ', '.join(sorted(p.stem for p in WEIGHTS.glob('*.safetensors'))) or 'none'
     raise CheckpointError(f'weights {str(weights)!r}: no file {path}; give the path of a '
                           f'.safetensors file or the name of shipped weights ({shipped})')

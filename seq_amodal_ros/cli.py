@@ -19,7 +19,7 @@ import threading
 from typing import Any
 
 from seq_amodal_ros.bridge import bags
-from seq_amodal_ros.checkpoint import DEFAULT
+from seq_amodal_ros.checkpoint import DEFAULT, find
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
 from seq_amodal_ros.evaluation.pictures import overview, png
@@ -53,7 +53,11 @@ def predict(given: argparse.Namespace) -> None:
                          'another folder')
     for path in given.images:
         amodal_coco.load_image(path)  # what cannot be read is said before the work
+    pictures = {path.resolve() for path in given.images}
     for target in (annotations, *(_sheet(given.out, path) for path in given.images)):
+        if target.resolve() in pictures:
+            raise ValueError(f'--out: {target} is one of the pictures, and would be written over; '
+                             'name another folder')
         _check('--out', target)
     amodal_coco.write_entries(
         annotations, amodal_coco.entries_of(_predicted(segmenter, given), {}), PREDICTED)
@@ -86,6 +90,10 @@ def evaluate_data(given: argparse.Namespace) -> None:
     if given.limit is not None and given.limit < 1:
         raise ValueError(f'--limit {given.limit}: it counts from 1')
     segmenter = _segmenter(given)
+    weights = find(given.weights)
+    for option, target in _results(given):
+        if target.resolve() in (weights.resolve(), weights.with_suffix('.json').resolve()):
+            raise ValueError(f'{option} {target} holds the weights; name another file')
     _check_results(given, given.coco, given.sas, given.bag)
     sources: list[Iterator[Sample]] = []
     with ExitStack() as opened:
@@ -127,14 +135,20 @@ def score_answers(given: argparse.Namespace) -> None:
 def _check_results(given: argparse.Namespace, *evaluated: Path | None) -> None:
     """Raise ValueError, naming the option, where a result cannot be written or would do harm."""
     homes = [(path if path.is_dir() else path.parent).resolve() for path in evaluated if path]
-    if given.json is not None and given.json == given.reliability:
+    if len({target.resolve() for _, target in _results(given)}) < len(_results(given)):
         raise ValueError(f'--json and --reliability are both {given.json}; name two files')
-    for option, target in (('--json', given.json), ('--reliability', given.reliability)):
-        if target is not None:
-            if target.is_file() and any(target.resolve().is_relative_to(home) for home in homes):
-                raise ValueError(f'{option} {target} is there already, among what is evaluated; '
-                                 'name another file')
-            _check(option, target)
+    for option, target in _results(given):
+        if target.is_file() and any(target.resolve().is_relative_to(home) for home in homes):
+            raise ValueError(f'{option} {target} is there already, among what is evaluated; '
+                             'name another file')
+        _check(option, target)
+
+
+def _results(given: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Return the options that name a file for results, and the files."""
+    return [(option, target) for option, target in (('--json', given.json),
+                                                    ('--reliability', given.reliability))
+            if target is not None]
 
 
 def _show_results(given: argparse.Namespace, result: dict[str, Any], conditions: str) -> None:

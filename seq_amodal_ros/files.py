@@ -5,21 +5,36 @@ import os
 from pathlib import Path
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path whose ~ is the home; raises ValueError, naming it, for a user without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f'{os.fspath(path)}: {error} Write ~/ for your own home, or the whole '
+                         'path') from error
+
+
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and move it into place, so that no reader sees half a file."""
+    """
+    Write `data` beside `path` and move it into place, so that no reader sees half a file.
+
+    Through a symlink it is the file that it leads to.
+    """
     write_together({path: data})
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Write files as `write_atomic`, and move none into place before all are written."""
-    parts = {path.with_name(f'.{path.name}.{os.getpid()}'): path for path in files}
+    parts = {}
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
+        target = _target(path)
+        parts[target.with_name(f'.{target.name}.{os.getpid()}')] = target, files[path]
     try:
-        for part, path in parts.items():
-            part.write_bytes(files[path])
-        for part, path in parts.items():
-            part.replace(path)
+        for part, (_, data) in parts.items():
+            part.write_bytes(data)
+        for part, (target, _) in parts.items():
+            part.replace(target)
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
@@ -32,11 +47,19 @@ def check_writable(path: Path) -> None:
     What is there already stays as it is.
     """
     try:
-        probe = path.with_name(f'.{path.name}.{os.getpid()}')
-        if path.is_dir():
-            raise IsADirectoryError('it is a folder')
         path.parent.mkdir(parents=True, exist_ok=True)
+        target = _target(path)
+        probe = target.with_name(f'.{target.name}.{os.getpid()}')
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: cannot be written ({error}); give another') from error
+
+
+def _target(path: Path) -> Path:
+    """Return the file that a path leads to; raises OSError where it leads to what is no file."""
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder')
+    if path.exists() and not path.is_file():
+        raise OSError(f'{path} is no plain file, and stays what it is')
+    return path.resolve()

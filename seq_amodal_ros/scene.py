@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
+MAX_PIXELS = 1 << 26  # of an image: what messages and files may ask memory for
+
 
 class SceneError(ValueError):
     """A scene that cannot exist; the message names the object and the reason."""

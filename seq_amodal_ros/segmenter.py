@@ -26,11 +26,25 @@ class Segmenter:
 
     def __init__(self, checkpoint: Checkpoint, device: str = 'auto',
                  settings: Settings | None = None) -> None:
-        """Move the denoiser to `device`; `settings` may be replaced at any time."""
+        """
+        Move the denoiser to `device`; `settings` may be replaced at any time.
+
+        Raises ValueError, naming it, for a setting that this denoiser cannot have.
+        """
         self.device = choose_device(device)
-        self.settings = settings or Settings()
         self.label = checkpoint.label
         self._network = Network(checkpoint, self.device)
+        self.settings = settings or Settings()
+
+    @property
+    def settings(self) -> Settings:
+        """How it samples; setting it raises ValueError as making the segmenter does."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._network.model.working_shape(1, 1, settings.mask_size)
+        self._settings = settings
 
     @property
     def precision(self) -> str:

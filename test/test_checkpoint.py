@@ -99,3 +99,9 @@ def test_weights_that_are_not_finite_are_refused(small_checkpoint):
     checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
     with pytest.raises(CheckpointError, match='not finite'):
         load_checkpoint(small_checkpoint)
+
+
+@pytest.mark.parametrize('weights', ['~nobody_here/a.safetensors', 'a' * 300])
+def test_a_path_that_no_file_has_is_named(weights):
+    with pytest.raises(CheckpointError, match=weights):
+        load_checkpoint(weights)

@@ -146,6 +146,33 @@ def test_nothing_of_what_is_evaluated_is_replaced(pile, composed, tmp_path, caps
     assert before == {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
 
 
+def test_the_weights_are_not_replaced_by_a_result(small_checkpoint, composed, tmp_path, capsys):
+    side = small_checkpoint.with_suffix('.json')
+    for option, target in (('--json', side), ('--reliability', small_checkpoint)):
+        before = target.read_bytes()
+        assert main(['evaluate', '--coco', str(composed / 'annotations.json'), '--weights',
+                     str(small_checkpoint), option, str(target)]) == 2
+        assert f'{option} {target} holds the weights' in capsys.readouterr().err
+        assert target.read_bytes() == before
+
+
+def test_no_picture_is_replaced_by_the_sheet_of_another(tmp_path, capsys):
+    one, other = tmp_path / 'a.png', tmp_path / 'a.layers.png'
+    for path in (one, other):
+        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
+    before = other.read_bytes()
+    assert main(['predict', str(one), str(other), '--out', str(tmp_path)]) == 2
+    assert 'a.layers.png is one of the pictures' in capsys.readouterr().err
+    assert other.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [other, one]
+
+
+def test_one_file_under_two_names_is_one_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(['score', 'nowhere', '--json', 'a.x', '--reliability', str(tmp_path / 'a.x')]) == 2
+    assert 'both a.x; name two files' in capsys.readouterr().err
+
+
 def test_predict_may_be_repeated_and_its_folder_moved(composed, tmp_path, capsys):
     command = ['predict', str(tmp_path / 'pictures' / 'a.png'), '--out',
                str(tmp_path / 'pictures' / 'out'), '--device', 'cpu']

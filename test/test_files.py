@@ -1,9 +1,10 @@
 """No reader sees half a file; what cannot be written is named before the work."""
 
+import os
 from pathlib import Path
 
 import pytest
-from seq_amodal_ros.files import check_writable, write_atomic, write_together
+from seq_amodal_ros.files import check_writable, expanded, write_atomic, write_together
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
@@ -52,3 +53,32 @@ def test_what_cannot_be_written_is_named(tmp_path):
     for path in (tmp_path / 'file' / 'below', tmp_path, Path('/')):
         with pytest.raises(ValueError, match=f'^{path}: cannot be written .*; give another'):
             check_writable(path)
+
+
+def test_what_a_symlink_leads_to_is_written_and_the_link_stays(tmp_path):
+    file, link = tmp_path / 'of_today' / 'file', tmp_path / 'latest'
+    file.parent.mkdir()
+    link.symlink_to(file)
+    for data in (b'first', b'second'):
+        check_writable(link)
+        write_atomic(link, data)
+        assert link.is_symlink()
+        assert file.read_bytes() == data
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_is_no_plain_file_is_named_and_stays(tmp_path):
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match=f'^{pipe}: cannot be written .*no plain file'):
+        check_writable(pipe)
+    with pytest.raises(OSError, match='no plain file'):
+        write_atomic(pipe, b'')
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_home_is_found_and_one_that_is_not_there_is_named():
+    assert expanded('~/x') == Path.home() / 'x'
+    with pytest.raises(ValueError, match='^~nobody_here/x: '):
+        expanded('~nobody_here/x')

@@ -66,6 +66,12 @@ def test_the_graspable_region_is_visible_and_inside():
     assert not region[5, 12]
 
 
+def test_the_edge_of_the_image_is_no_support_for_a_grasp():
+    region = graspable_region(SCENE, 7, margin=2)
+    assert region[2:8, 2:8].all()
+    assert np.count_nonzero(region) == 36
+
+
 def test_what_a_hypothesis_doubts_is_not_touched():
     half = square(0, 0)
     half[:, 5:] = False

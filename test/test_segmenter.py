@@ -116,10 +116,14 @@ def test_an_answer_that_nobody_waits_for_is_let_go_of(segmenter, image, steps):
     assert asked == 2
 
 
-def test_the_papers_network_knows_one_size(papers, image):
-    segmenter = Segmenter.load(papers, 'cpu', Settings(steps=2, mask_size=48))
+def test_the_papers_network_knows_one_size(papers):
+    other = Settings(steps=2, mask_size=48)
     with pytest.raises(ValueError, match=r'mask_size 48.*set it to 0'):
-        segmenter.segment(image)
+        Segmenter.load(papers, 'cpu', other)
+    segmenter = Segmenter.load(papers, 'cpu')
+    with pytest.raises(ValueError, match='mask_size 48'):
+        segmenter.settings = other
+    assert segmenter.settings == Settings()
 
 
 @pytest.mark.parametrize('sampler, steps', [('ancestral', 1000), ('ddim', 5), ('dpm', 5)])

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from seq_amodal_ros.bridge.messages import byte_array
+from seq_amodal_ros.scene import MAX_PIXELS
 
 Rgb = NDArray[np.uint8]
-MAX_PIXELS = 1 << 26
 
 # encoding: dtype, channels in memory, OpenCV conversion to RGB (None: it is RGB)
 # OpenCV names a Bayer pattern by the second row's second and third pixel, ROS by the first row.

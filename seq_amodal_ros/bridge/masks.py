@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 from seq_amodal_ros.bridge.messages import byte_array, generated
-from seq_amodal_ros.scene import bounding_box, Box, Mask, MaskError
+from seq_amodal_ros.scene import bounding_box, Box, Mask, MaskError, MAX_PIXELS
 
-MAX_PIXELS = 1 << 26
 
 
 def check_pixels(height: int, width: int) -> None:
@@ -27,10 +26,22 @@ def unpack(message: Any, height: int, width: int) -> Mask:
     """
     Return a PackedMask as bool mask [height, width]; the exact inverse of `pack`.
 
-    Raises MaskError, naming the field, before any memory is taken: for an image of no or more than
+    Raises MaskError, naming the field, before any memory is touched: for an image of no or more than
     MAX_PIXELS pixels, a region outside the image, or data of another length than the region's.
     """
     check_pixels(height, width)
+    mask = np.zeros((height, width), bool)
+    unpack_into(mask, message)
+    return mask
+
+
+def unpack_into(mask: Mask, message: Any) -> None:
+    """
+    Set a blank mask [height, width] to a PackedMask; beyond its region nothing is touched.
+
+    Raises MaskError as `unpack`, with the mask as it was.
+    """
+    height, width = mask.shape
     box = Box(message.x, message.y, message.width, message.height)
     if box.x + box.width > width or box.y + box.height > height:
         raise MaskError(f'region of {box.width}x{box.height} at ({box.x}, {box.y}) reaches beyond '
@@ -39,8 +50,6 @@ def unpack(message: Any, height: int, width: int) -> Mask:
     if len(message.data) != box.height * row:
         raise MaskError(f'data holds {len(message.data)} bytes, a region of '
                         f'{box.width}x{box.height} needs {box.height * row}')
-    mask = np.zeros((height, width), bool)
     if box.width and box.height:
         rows = np.frombuffer(message.data, np.uint8).reshape(box.height, row)
         mask[box.slices] = np.unpackbits(rows, axis=1, count=box.width)
-    return mask

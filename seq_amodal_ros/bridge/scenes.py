@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from seq_amodal_ros.bridge.masks import check_pixels, MAX_PIXELS, pack, unpack
+from seq_amodal_ros.bridge.masks import check_pixels, pack, unpack, unpack_into
 from seq_amodal_ros.bridge.messages import generated
-from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene, MaskError
+from seq_amodal_ros.scene import AmodalObject, Box, LayeredScene, MaskError, MAX_PIXELS
 
 MAX_MASKS = 4096  # of one message: this and the pixels of all bound what decoding takes
 MAX_ALL_PIXELS = 64 * MAX_PIXELS
@@ -69,7 +69,7 @@ def _message_to_object(message: Any, height: int, width: int) -> AmodalObject:
     try:
         hypotheses = np.zeros((len(message.hypotheses), height, width), bool)
         for target, packed in zip(hypotheses, message.hypotheses):
-            target[:] = unpack(packed, height, width)
+            unpack_into(target, packed)
         mask = unpack(message.mask, height, width)
     except MaskError as error:
         raise MaskError(f'object {message.id}: {error}') from error

@@ -26,12 +26,12 @@ from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.scene import (
     Box,
     LayeredScene,
+    MAX_PIXELS,
     occluded_by_layers,
     occlusion_layers,
     OcclusionCycleError,
 )
 
-MAX_PIXELS = 1 << 26
 MAX_FILE = 1 << 31
 MAX_LAYER = 1000
 MAX_MASK_PIXELS = 1 << 31  # of all masks of an image

@@ -15,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 from seq_amodal_ros.evaluation.sample import DatasetError
+from seq_amodal_ros.files import expanded
 from seq_amodal_ros.nodes.running import ros
 from std_msgs.msg import Header
 
@@ -24,7 +25,7 @@ FORMATS = {'.jpg': 'jpeg', '.jpeg': 'jpeg', '.png': 'png'}
 def pictures_in(folders: list[str]) -> list[Path]:
     """Return the pictures of the folders, by name; raises ValueError, naming them, if none is."""
     found = [path for folder in filter(None, folders)
-             for path in sorted(Path(folder).expanduser().glob('*'))
+             for path in sorted(expanded(folder).glob('*'))
              if path.suffix.lower() in FORMATS]
     if not found:
         raise ValueError(f'folders {folders}: no {", ".join(FORMATS)} picture in any of them; '

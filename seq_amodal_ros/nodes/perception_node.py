@@ -267,11 +267,12 @@ class PerceptionNode(LifecycleNode):
         if not slot.received:
             return (DiagnosticStatus.ERROR, self._mismatch) if self._mismatch else \
                 (DiagnosticStatus.WARN, f'no image yet on {topic}')
-        if self._failure:
-            return DiagnosticStatus.ERROR, self._failure
+        said = [self._failure] if self._failure else []
         if (silent := time.monotonic() - slot.newest) > SILENCE:
-            return DiagnosticStatus.WARN, f'no image on {topic} for {silent:.0f} s'
-        return DiagnosticStatus.OK, 'segmenting'
+            said.insert(0, f'no image on {topic} for {silent:.0f} s')
+        if not said:
+            return DiagnosticStatus.OK, 'segmenting'
+        return DiagnosticStatus.ERROR if self._failure else DiagnosticStatus.WARN, '; '.join(said)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 import numpy as np
 import pytest
-from seq_amodal_ros.bridge.masks import pack, unpack
+from seq_amodal_ros.bridge.masks import pack, unpack, unpack_into
 from seq_amodal_ros.scene import MaskError
 
 ANY_MASK = arrays.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40)))
@@ -40,6 +40,15 @@ def test_an_empty_mask_has_an_empty_region():
     message = pack(np.zeros((5, 5), bool))
     assert (message.width, message.height, len(message.data)) == (0, 0, 0)
     assert not unpack(message, 5, 5).any()
+
+
+def test_nothing_beyond_the_region_is_touched():
+    mask, packed = np.ones((6, 20), bool), np.zeros((6, 20), bool)
+    packed[1, 3], packed[4, 13] = True, True
+    unpack_into(mask, pack(packed))
+    assert (mask[1:5, 3:14] == packed[1:5, 3:14]).all()
+    mask[1:5, 3:14] = True
+    assert mask.all()
 
 
 @pytest.mark.parametrize('changes, reason', [

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
+from seq_amodal_ros.bridge.masks import pack
 from seq_amodal_ros.bridge.scenes import (
     bounding_box_2d,
     message_class,
@@ -94,3 +95,12 @@ def test_a_scene_that_the_other_side_would_not_read_is_not_sent():
     scene = LayeredScene(64, 64, (AmodalObject(1, 1, mask, np.repeat(mask[None], 4096, 0), 1.0),))
     with pytest.raises(MaskError, match='ask for fewer hypotheses'):
         scene_to_message(scene, Header(), 'm')
+
+
+@pytest.mark.parametrize('side, hypotheses', [(10, 4096), (8192, 64)])
+def test_more_than_memory_should_hold_is_refused(message, side, hypotheses):
+    message.height = message.width = side
+    message.objects = message.objects[:1]
+    message.objects[0].hypotheses = [pack(np.zeros((1, 1), bool))] * hypotheses
+    with pytest.raises(MaskError, match='are more than a message may hold'):
+        message_to_scene(message)

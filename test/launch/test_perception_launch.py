@@ -82,7 +82,8 @@ def test_a_lifecycle_manager_may_start_the_node_instead(launched, autostart, sta
 @pytest.mark.parametrize('argument, reason', [('transport:=theora', 'theora'),
                                               ('log_level:=loud', 'loud'),
                                               ('image_topic:=', 'image_topic is empty'),
-                                              ('params_file:=/none.yaml', "'/none.yaml': no such")])
+                                              ('params_file:=/none.yaml', "'/none.yaml': no such"),
+                                              ('params_file:=~no_one/a', 'params_file ~no_one/a')])
 def test_arguments_out_of_range_are_refused(argument, reason):
     done = subprocess.run([*LAUNCH, argument], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

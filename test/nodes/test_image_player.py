@@ -59,3 +59,8 @@ def test_no_folder_is_not_the_one_that_the_player_was_started_in():
 def test_a_folder_without_pictures_is_named(tmp_path):
     with pytest.raises(ValueError, match=f'{tmp_path.name}.*no .jpg'):
         pictures_in([str(tmp_path)])
+
+
+def test_a_home_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match='^~nobody_here: '):
+        pictures_in(['~nobody_here'])

@@ -17,6 +17,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge import views
 from seq_amodal_ros.bridge.images import decode_image, encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
+from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image
 from seq_amodal_ros.nodes import perception_node
 from seq_amodal_ros.nodes.perception_node import PerceptionNode
@@ -224,6 +226,21 @@ def test_settings_that_cannot_be_are_said_at_configure_and_can_be_mended(graph, 
     assert wait_until(lambda: planner.heard[MASKS])
 
 
+def test_settings_that_the_weights_cannot_have_are_refused_when_they_are_set(graph, tmp_path):
+    weights = tmp_path / 'papers.safetensors'
+    network = ConcatUNet(ConcatUNetConfig(32, channels=16, multipliers=(1,), blocks=1))
+    save_checkpoint(weights, network, 'linear', (0.0, 1.0), {})
+    node = graph(PerceptionNode(parameter_overrides=[
+        Parameter('mask_size', value=64), Parameter('weights', value=str(weights))]))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    node.set_parameters([Parameter('mask_size', value=0)])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    result, = node.set_parameters([Parameter('mask_size', value=64)])
+    assert not result.successful
+    assert 'knows no other than 32' in result.reason
+    assert node.get_parameter('mask_size').value == 0
+
+
 def test_an_inactive_node_lets_go_of_the_camera_and_comes_back(active, planner, pixels,
                                                                wait_until):
     active.trigger_deactivate()
@@ -250,8 +267,11 @@ def test_plain_views_follow_the_masks(active, planner, pixels, wait_until):
     for topic, kind in topics.items():
         planner.listen(kind, topic)
         assert wait_until(lambda topic=topic: active.count_subscribers(topic))
-    planner.say('image', image(pixels))
+    planner.say('image', image(pixels, 9))
     assert wait_until(lambda: all(planner.heard[topic] for topic in (MASKS, *topics)))
+    for topic in topics:
+        header = planner.heard[topic][0].header
+        assert (header.frame_id, header.stamp.sec) == ('camera_optical_frame', 9)
     scene = message_to_scene(planner.heard[MASKS][0])
     assert scene.objects
     labels, top, found, overlay = (planner.heard[topic][0] for topic in topics)
@@ -287,6 +307,11 @@ def test_diagnostics_say_how_it_goes_and_count_since_activation(node, planner, p
     assert diagnosed(planner, wait_until, 'segmenting', answers='2', frames_refused='1')
     monkeypatch.setattr(perception_node, 'SILENCE', 0.5)
     assert diagnosed(planner, wait_until, 'no image on /image for')
+    planner.say('image', Image(height=4, width=4, encoding='junk', step=4, data=bytes(16)))
+    assert diagnosed(planner, wait_until, "image refused: encoding 'junk'")
+    assert wait_until(lambda: any(  # the camera's silence shows all the same
+        'no image on /image for' in status.message and 'junk' in status.message
+        for array in planner.heard['/diagnostics'] for status in array.status))
     node.trigger_deactivate()
     node.trigger_activate()
     assert diagnosed(planner, wait_until, 'no image yet', frames_received='0', answers='0')

@@ -1,9 +1,12 @@
 """The planner's side: image and masks matched by stamp, drawn, counted."""
 
+from builtin_interfaces.msg import Time
 import numpy as np
+import pytest
 from rclpy.parameter import Parameter
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import scene_to_message
+from seq_amodal_ros.nodes import top_layer_picker
 from seq_amodal_ros.nodes.top_layer_picker import sentence, TopLayerPicker
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 from std_msgs.msg import Header
@@ -37,6 +40,38 @@ def test_a_folder_that_cannot_be_written_is_said_and_scenes_still_count(graph, p
     assert wait_until(lambda: picker.done)
     assert wait_until(lambda: any('pictures: cannot write' in log.msg
                                   for log in peer.heard['/rosout']))
+
+
+def test_masks_are_not_drawn_on_the_picture_of_another_camera(graph, peer, tmp_path, wait_until):
+    peer.listen_to_log()
+    picker = graph(TopLayerPicker(parameter_overrides=[
+        Parameter('pictures', value=str(tmp_path)), Parameter('scenes', value=1)]))
+    peer.say('masks', scene_to_message(SCENE, Header(), 'm'))
+    peer.say('image', encode_image(np.zeros((50, 60, 3), np.uint8), Header()))
+    for said in ('images without a stamp', 'the image is 60x50, its masks are of 60x40'):
+        assert wait_until(lambda said=said: any(said in log.msg for log in peer.heard['/rosout']))
+    assert wait_until(lambda: picker.done)
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_that_wait_for_their_masks_are_bounded_in_bytes(graph, peer, tmp_path, wait_until,
+                                                               monkeypatch):
+    picker = graph(TopLayerPicker(parameter_overrides=[
+        Parameter('pictures', value=str(tmp_path))]))
+    picture = np.zeros((40, 60, 3), np.uint8)
+    monkeypatch.setattr(top_layer_picker, 'KEPT_BYTES', 4 * picture.nbytes)
+    images = picker._matched.queues[0]
+    for second in range(1, 9):
+        peer.say('image', encode_image(picture, Header(stamp=Time(sec=second))))
+        assert wait_until(lambda second=second: 10 ** 9 * second in images)
+    assert sorted(images) == [10 ** 9 * second for second in range(5, 9)]
+
+
+def test_a_home_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr('sys.argv', ['top_layer_picker', '--ros-args', '-p',
+                                     'pictures:=~nobody_here'])
+    with pytest.raises(SystemExit, match='top_layer_picker: pictures: ~nobody_here: '):
+        top_layer_picker.main()
 
 
 def test_masks_that_cannot_be_are_said_and_the_next_are_planned(graph, peer, wait_until):
