@@ -80,5 +80,5 @@ def test_what_is_no_plain_file_is_named_and_stays(tmp_path):
 
 def test_a_home_is_found_and_one_that_is_not_there_is_named():
     assert expanded('~/x') == Path.home() / 'x'
-    with pytest.raises(ValueError, match='^~nobody_here/x: '):
+    with pytest.raises(ValueError, match=r'^~nobody_here/x: '):
         expanded('~nobody_here/x')

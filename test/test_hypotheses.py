@@ -56,6 +56,12 @@ def test_the_offset_raises_the_logit(mean):
     assert np.abs(likelihood(hypotheses[0] > 0.5) - raised).max() <= 0.5 / 100 + 1e-6
 
 
+def test_the_logit_is_divided_before_it_is_raised():
+    said = 1 / (1 + np.exp(-(np.log(0.9 / 0.1) / 0.7 - 0.33)))
+    hypotheses = level_sets(np.full((1, 2, 2), 0.9, np.float32), 99, 0.7, -0.33)
+    assert np.abs(likelihood(hypotheses[0] > 0.5) - said).max() <= 0.5 / 100 + 1e-6
+
+
 def test_all_are_blank_where_a_blank_mask_is_the_likeliest(mean):
     first, second = level_sets(np.stack([mean[0] * 0.5, mean[1]]), 5, 1.0)
     assert not first.any()

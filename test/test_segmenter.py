@@ -7,6 +7,7 @@ import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.parts import CLEAR, HINT
 from seq_amodal_ros.segmenter import HaltedError, Segmenter, Settings
 import torch
 
@@ -219,3 +220,14 @@ def test_what_the_weights_were_calibrated_to_moves_all_hypotheses_but_the_middle
     assert plain[0] == raised[0] == flat[0]
     assert raised.sum() > plain.sum()
     assert np.ptp(flat) > np.ptp(plain)
+
+
+def test_after_a_hint_a_frame_must_answer_more_clearly(segmenter, image, monkeypatch):
+    between = (HINT + CLEAR) / 2
+    frames = segmenter.frames([image], Settings(mask_size=32))
+    drawn = np.zeros((1, 4, 32, 32), np.float32)  # three views, then seams
+    drawn[:, :3, 8:24, 8:24] = between
+    monkeypatch.setattr(frames, '_drawn', lambda numbers, cumulative: drawn.copy())
+    covered = np.zeros((1, 32, 32), bool)
+    assert [bool((frames.answers([0], covered).hypotheses > 0.5).any()) for _ in range(2)] == \
+        [True, False]

@@ -5,7 +5,8 @@ Compare averages of old and newly trained weights on scenes for validation, to c
         --biases 0 0.15 --mask-size 112 --protocols fruit mixed bin --zooms 0.6 1 1.6 \
         --recorded runs/more/annotations.json --cutouts meshes.npz fruit.npz
 
-Scenes are made of objects that the training saw, in arrangements that it did not. Printed, as
+Scenes are made of objects that the training saw, in arrangements that it did not; of drawn
+objects, of which there is no end, they hold others of the same kinds. Printed, as
 Markdown: for each share of the second in the average and each bias of its logits, and for the
 first as it is, the mean IOU of layers 1 to 4 and recall and precision of objects at IOU 0.5, each
 over all scenes of a kind. What is chosen, `training.average` and `training.calibrate` make.

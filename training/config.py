@@ -7,14 +7,15 @@ from pathlib import Path
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from training.engine.protocols import read_protocol
-from training.settings import made, read_changes, read_settings
+from training.settings import check_ranges, made, read_changes, read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative', 'seams_share')
-RANGES = {'learning_rate': (1e-9, 1), 'encoder_rate': (0, 10), 'weight_decay': (0, 1),
-          'warmup': (0, 1_000_000), 'ema': (0, 1), 'signal_scale': (0.01, 10), 'seed': (0, 1 << 31)}
+OPTIMISER_RANGES = {'learning_rate': (1e-9, 1), 'weight_decay': (0, 1), 'warmup': (0, 1_000_000),
+                    'seed': (0, 1 << 31)}  # of every training
+RANGES = {**OPTIMISER_RANGES, 'encoder_rate': (0, 10), 'ema': (0, 1), 'signal_scale': (0.01, 10)}
 LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
 
 
@@ -51,9 +52,7 @@ class TrainConfig:
         """Raise ValueError, naming the setting, for what no training can do."""
         if not self.learns or not set(self.learns) <= LEARNT:
             raise ValueError(f'learns must list some of {sorted(LEARNT)}, got {self.learns}')
-        for name in SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f'{name} must lie in 0 to 1, got {getattr(self, name)}')
+        check_ranges(self, dict.fromkeys(SHARES, (0, 1)))
         if self.steps < 1 or self.scenes_per_step < 1:
             raise ValueError('steps and scenes_per_step count from 1, got '
                              f'{self.steps} and {self.scenes_per_step}')
@@ -62,10 +61,7 @@ class TrainConfig:
         for name in LOSS_WEIGHTS:
             if getattr(self, name) < 0:
                 raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f'{name} must lie in {least:g} to {most:g}, '
-                                 f'got {getattr(self, name)}')
+        check_ranges(self, RANGES)
         if self.schedule not in SCHEDULES:
             raise ValueError(f'schedule must be one of {", ".join(SCHEDULES)}, '
                              f'got {self.schedule!r}')

@@ -43,7 +43,7 @@ def gaps(segmenter: Segmenter, truth: Iterable[Sample]) -> dict[int, Gap]:
         own = segmenter.segment(image)
         height, width = segmenter.working_shape(image, segmenter.settings)
         frames = segmenter.frames([image], segmenter.settings, defer=False)
-        for number in range(1, int(sample.layers.max(initial=0)) + 1):
+        for number in np.unique(sample.layers).tolist():
             true = _union(sample.masks[sample.layers == number])
             below = _union(sample.masks[sample.layers < number])
             given = scaled(below.astype(np.float32), height, width)

@@ -13,7 +13,7 @@ MAX_REASON = 200  # characters of what torch says
 
 
 class TrainingError(RuntimeError):
-    """Training that cannot go on; the message names the step."""
+    """Training that cannot go on; the message names the step or the file."""
 
 
 class Learner:
@@ -24,6 +24,7 @@ class Learner:
         self.model, self.optimiser, self.ema = model, optimiser, ema
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.step = 0
+        self.whole = True  # False while a step is taken: such a state is not one to go on from
 
     def learn(self, loss: Tensor) -> Tensor:
         """
@@ -37,9 +38,11 @@ class Learner:
         if not norm.isfinite():
             raise TrainingError(f'step {self.step + 1}: the gradient has norm {norm.item()}, its '
                                 f'loss is {loss.item()}: lower learning_rate, in another run')
+        self.whole = False
         self.optimiser.step()
         self.step += 1
         update_average(self.average, self.model, min(self.ema, self.step / (self.step + 10)))
+        self.whole = True
         return norm
 
     def state(self) -> dict[str, Any]:
@@ -52,6 +55,12 @@ class Learner:
         for name in ('model', 'average', 'optimiser'):
             getattr(self, name).load_state_dict(state[name])
         self.step = state['step']
+
+
+def generator_of(seed: int, step: int, rank: int, device: str) -> torch.Generator:
+    """Return the generator of a step of one process: nothing needs to be saved to resume it."""
+    number = (seed * 1_000_003 + step) * 4099 + rank
+    return torch.Generator(device).manual_seed(number % (1 << 62))
 
 
 def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
@@ -98,7 +107,13 @@ def read_state(path: Path) -> dict[str, Any] | None:
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Save a state; never half of one."""
+    """Save a state, never half of one; raises TrainingError, naming the file, where it cannot."""
     part = path.with_suffix('.part')
-    torch.save(state, part)
-    part.replace(path)
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError is what torch makes of a full disk
+        reason = ' '.join(str(error).split())[:MAX_REASON]
+        raise TrainingError(f'{path}: cannot be written ({reason}); make room there') from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -95,6 +95,14 @@ def made(kind: type[Kind], settings: Mapping[str, Any], where: str) -> Kind:
         raise ValueError(f'{where}: {error}') from error
 
 
+def check_ranges(settings: object, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise ValueError, naming the setting, for one that lies outside of its range."""
+    for name, (least, most) in ranges.items():
+        if not least <= getattr(settings, name) <= most:
+            raise ValueError(f'{name} must lie in {least:g} to {most:g}, '
+                             f'got {getattr(settings, name)}')
+
+
 def _fits(value: Any, hint: Any) -> bool:
     """Return whether a value from YAML is what a type hint says; each float is finite."""
     origin, args = get_origin(hint), get_args(hint)

@@ -5,8 +5,9 @@ Train the encode-once denoiser on composed scenes (Alg. 1).
         --recorded runs/piles/annotations.json
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
-`--minutes`, resumes where it was when the same command is given again. The averaged weights are
-exported to RUN/weights.safetensors. With `--start` a new run goes on from earlier weights.
+`--minutes`, goes on when the same command is given again, as if it had not been stopped. The
+averaged weights are exported to RUN/weights.safetensors. With `--start` a new run goes on from
+earlier weights.
 """
 
 import argparse
@@ -25,16 +26,25 @@ from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDen
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 import torch
-from torch import nn
+from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from training.commands import add_backgrounds, add_cutouts, add_device, check_folder, parser_of
 from training.config import DEFAULT, read_config, TrainConfig
+from training.engine.scenes import Scenes
 from training.feed import Feed
 from training.locks import locked
 from training.muon import is_matrix, Muon
 from training.objective import layer_losses
-from training.runs import check_same, Learner, left, read_state, TrainingError, write_state
+from training.runs import (
+    check_same,
+    generator_of,
+    Learner,
+    left,
+    read_state,
+    TrainingError,
+    write_state,
+)
 
 log = logging.getLogger('training')
 
@@ -118,6 +128,8 @@ class Run:
         torch.manual_seed(config.seed)
         self.folder, self.config, self.seconds = folder, config, 0.0
         self.state, self._lock = folder / 'state.pt', locked(folder)
+        # Measured, so it may be another the next time: a run keeps what it was begun in.
+        self.precision = 'bfloat16' if computes_in_bfloat16(torch.device(device)) else 'float32'
         try:
             self._begin(config, device, data, start)
         except BaseException:
@@ -144,6 +156,7 @@ class Run:
         check_same(self.folder, saved.get('identity', {}), self.identity)
         self.learner.restore(saved)
         self.seconds, self.schedule.last_epoch = saved['seconds'], self.step
+        self.precision = saved.get('precision', self.precision)
         log.info('resumed %s at step %d', self.folder, self.step)
 
     @property
@@ -158,46 +171,56 @@ class Run:
     def save(self, training: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
         write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
-                                 'identity': self.identity})
+                                 'identity': self.identity, 'precision': self.precision})
         save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
                         self.config.schedule,
-                        (-self.config.signal_scale, self.config.signal_scale), training)
+                        (-self.config.signal_scale, self.config.signal_scale),
+                        {**training, 'precision': self.precision})
+
+
+def advance(run: Run, scenes: Scenes, alpha_bar: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Take one step; return its losses, and the norm of the gradient."""
+    for part in run.learning:
+        part.train()
+    device = alpha_bar.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=run.precision == 'bfloat16'):
+        losses = layer_losses(run.learner.model, scenes, alpha_bar, run.config,
+                              generator_of(run.config.seed, run.step, 0, str(device)))
+    norm = run.learner.learn(torch.stack(list(losses.values())).sum())
+    run.schedule.step()
+    return losses, norm
 
 
 def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
-    config, device = run.config, feed.device
-    alpha_bar, fast = SCHEDULES[config.schedule]().to(device), computes_in_bfloat16(device)
-    generator = torch.Generator(device).manual_seed(config.seed + run.step)
+    config = run.config
+    alpha_bar = SCHEDULES[config.schedule]().to(feed.device)
     writer = SummaryWriter(str(run.folder))
     began, before = time.monotonic(), run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
     ahead = ThreadPoolExecutor(1)  # the next scenes are made while these are learnt
+    hand = ThreadPoolExecutor(1)  # Ctrl-C does not reach it: the step in work is taken whole
     upcoming = ahead.submit(feed.scenes)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
-            for part in run.learning:
-                part.train()
             scenes, upcoming = upcoming.result(), ahead.submit(feed.scenes)
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-                losses = layer_losses(run.learner.model, scenes, alpha_bar, config, generator)
-            loss = torch.stack(list(losses.values())).sum()
-            norm = run.learner.learn(loss)
-            run.schedule.step()
+            losses, norm = hand.submit(advance, run, scenes, alpha_bar).result()
             run.seconds = before + time.monotonic() - began
             bar.update()
             if run.step % 20 == 0:
                 for name, value in losses.items():
                     writer.add_scalar(f'loss/{name}', value.item(), run.step)
                 writer.add_scalar('gradient norm', norm.item(), run.step)
-                bar.set_postfix(loss=f'{loss.item():.4f}')
+                bar.set_postfix(loss=f'{sum(value.item() for value in losses.values()):.4f}')
             if run.step % 200 == 0:
                 run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
     finally:
+        hand.shutdown()
         ahead.shutdown()
-        run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
         writer.close()
         bar.close()
+        if run.learner.whole:
+            run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
 
 
 def data_of(given: argparse.Namespace) -> list[str]:
@@ -250,8 +273,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.info('%s', left(run.step, config.steps))
         return 128 + signal.SIGINT
-    except TrainingError as error:
-        log.error('%s: %s; what was learnt before is kept', run.folder, error)
+    except (TrainingError, OSError) as error:
+        log.error('%s: %s; what was saved before is kept', run.folder, error)
         return 1
     finally:
         run.close()

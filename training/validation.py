@@ -1,4 +1,8 @@
-"""Scenes for validation: of objects that the training may see, under a seed of their own."""
+"""
+Scenes for validation: of objects that the training may see, under a seed of their own.
+
+Drawn objects are others than the training's, of the same kinds.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -7,7 +7,6 @@ from seq_amodal_ros.bridge.messages import byte_array, generated
 from seq_amodal_ros.scene import bounding_box, Box, Mask, MaskError, MAX_PIXELS
 
 
-
 def check_pixels(height: int, width: int) -> None:
     """Raise MaskError for an image of no or more than MAX_PIXELS pixels."""
     if not 0 < height * width <= MAX_PIXELS:
@@ -26,8 +25,8 @@ def unpack(message: Any, height: int, width: int) -> Mask:
     """
     Return a PackedMask as bool mask [height, width]; the exact inverse of `pack`.
 
-    Raises MaskError, naming the field, before any memory is touched: for an image of no or more than
-    MAX_PIXELS pixels, a region outside the image, or data of another length than the region's.
+    Raises MaskError, naming the field, before any memory is touched: for an image of no or more
+    than MAX_PIXELS pixels, a region outside the image, or data of another length than the region's.
     """
     check_pixels(height, width)
     mask = np.zeros((height, width), bool)

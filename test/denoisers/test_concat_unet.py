@@ -36,6 +36,15 @@ def test_image_cumulative_mask_and_time_all_matter():
             assert not torch.allclose(model(*changed), answer, atol=1e-4)
 
 
+def test_the_first_step_of_1000_has_index_0_and_the_last_999():
+    model, seen = small(), []
+    model.unet.register_forward_pre_hook(lambda unet, given: seen.append(given[1]))
+    with torch.inference_mode():
+        model(torch.zeros(2, 3, 32, 32), torch.zeros(2, 1, 32, 32), torch.zeros(2, 1, 32, 32),
+              torch.tensor([1 / 1000, 1.0]))
+    assert seen[0].round(decimals=3).tolist() == [0, 999]
+
+
 def test_dis_does_not_see_the_cumulative_mask():
     model = small(cumulative=False)
     image, mask, x_t = torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32), torch.randn(

@@ -60,7 +60,8 @@ def test_noising_agrees_with_diffusers():
 
 
 @pytest.mark.parametrize('steps, expected', [
-    (1, [999]), (2, [999, 499]), (4, [999, 749, 499, 249]), (1000, list(range(999, -1, -1)))])
+    (1, [999]), (2, [999, 499]), (3, [999, 666, 332]), (4, [999, 749, 499, 249]),
+    (1000, list(range(999, -1, -1)))])
 def test_trailing_steps_start_at_pure_noise(steps, expected):
     assert schedules.trailing(1000, steps) == expected
 
@@ -69,3 +70,11 @@ def test_trailing_steps_start_at_pure_noise(steps, expected):
 def test_impossible_numbers_of_steps_are_refused(steps):
     with pytest.raises(ValueError, match=f'steps must lie in 1 to 1000, got {steps}'):
         schedules.trailing(1000, steps)
+
+
+def test_the_posterior_variance_is_diffusers_but_at_its_first_step_which_takes_the_seconds():
+    scheduler = DDPMScheduler(beta_schedule='linear', variance_type='fixed_small')
+    ours = schedules.posterior_variance(schedules.linear())
+    for t in (1, 2, 500, 999):
+        assert float(ours[t]) == pytest.approx(float(scheduler._get_variance(t)), rel=1e-3)
+    assert ours[0] == ours[1]

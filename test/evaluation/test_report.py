@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate, score, table
-from seq_amodal_ros.evaluation.sample import DatasetError
+from seq_amodal_ros.evaluation.sample import DatasetError, Truth
 from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
 
 
@@ -62,3 +62,14 @@ def test_recorded_answers_score_as_those_that_are_asked_for(composed):
 def test_no_samples_are_an_error():
     with pytest.raises(DatasetError, match='empty'):
         evaluate([], lambda image: LayeredScene(*np.shape(image)[:2], ()))
+
+
+def test_hidden_is_what_an_occluder_of_the_truth_covers_not_all_that_lies_on_lower_layers():
+    masks = np.zeros((2, 8, 8), bool)
+    masks[0, :4], masks[1, 3:] = True, True  # they share a row
+    for occluded, pixels in ((False, 0), (True, 8)):
+        z = np.zeros((2, 2), bool)
+        z[1, 0] = occluded
+        sample = Truth(masks, np.array([1, 2]), z)
+        result = score([(sample, truth(sample))])
+        assert result['hypotheses']['hidden_pixels'] == pixels

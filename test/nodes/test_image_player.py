@@ -62,5 +62,5 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 
 
 def test_a_home_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match='^~nobody_here: '):
+    with pytest.raises(ValueError, match=r'^~nobody_here: '):
         pictures_in(['~nobody_here'])

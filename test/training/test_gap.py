@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.gap import gaps, main
 
@@ -46,3 +47,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
 def test_a_wrong_number_of_hypotheses_is_named(composed, capsys):
     assert main([str(composed / 'annotations.json'), '--k', '0', '--device', 'cpu']) == 2
     assert '--k must lie in 1 to 64, got 0' in capsys.readouterr().err
+
+
+def test_a_layer_that_an_image_lacks_is_not_counted():
+    masks = np.zeros((2, 64, 64), bool)
+    masks[0, :20], masks[1, 30:] = True, True
+    sample = Sample(masks, np.array([1, 3]), np.zeros((2, 2), bool), 'a picture',
+                    lambda: np.zeros((64, 64, 3), np.uint8))
+    assert set(gaps(Segmenter.load(device='cpu'), [sample])) == {1, 3}

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from training.muon import ADAM_SIZE, is_matrix, Muon, orthogonal
+from training.muon import ADAM_SIZE, is_matrix, MOMENTUM, Muon, orthogonal
 
 BETAS = (0.9, 0.99)
 
@@ -76,3 +76,19 @@ def test_it_finds_a_linear_map_and_a_restored_one_goes_on_as_it_would():
     learnt(layer, muon, 3)
     learnt(other, restored, 3)
     assert torch.equal(layer.weight, other.weight)
+
+
+def test_a_step_looks_ahead_along_the_momentum():
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.zeros(32, 16))
+    muon = Muon([{'params': [weight], 'lr': 0.01, 'orthogonal': True}], 0, BETAS)
+    first, second = torch.randn(2, 32, 16)
+    weight.grad = first.clone()
+    muon.step()
+    before = weight.detach().clone()
+    weight.grad = second.clone()
+    muon.step()
+    momentum = MOMENTUM * (1 - MOMENTUM) * first + (1 - MOMENTUM) * second
+    ahead = (1 - MOMENTUM) * second + MOMENTUM * momentum  # Nesterov's
+    expected = -0.01 * ADAM_SIZE * 32 ** 0.5 * orthogonal(ahead)
+    assert torch.allclose(weight.detach() - before, expected, atol=1e-5)

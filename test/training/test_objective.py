@@ -63,6 +63,41 @@ def test_a_share_of_the_samples_is_noise_alone_and_knows_no_estimate(config, mon
     assert not previous.any()
 
 
+def test_masks_are_noised_at_the_scale_that_the_weights_will_state(config, monkeypatch):
+    given = replace(read_config(config), from_noise=0.0, self_conditioning=0.0, own_cumulative=0.0,
+                    signal_scale=0.3)
+    model, seen = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)), []
+    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
+        seen.append(x_t), torch.zeros_like(x_t))[1])
+    layer_losses(model, Feed(given, [], [], 'cpu').scenes(), torch.ones(1000), given,
+                 torch.Generator().manual_seed(0))  # a schedule without noise
+    assert seen[0].abs().sub(0.3).abs().max() < 1e-6
+
+
+def test_late_times_are_drawn_more_often(config, monkeypatch):
+    given = replace(read_config(config), from_noise=0.0, self_conditioning=0.0, own_cumulative=0.0)
+    model, seen = EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)), []
+    monkeypatch.setattr(model, 'denoise', lambda pyramid, covered, x_t, t, previous: (
+        seen.append(t), torch.zeros_like(x_t))[1])
+    scenes = Feed(given, [], [], 'cpu').scenes()
+    for seed in range(40):
+        layer_losses(model, scenes, SCHEDULES[given.schedule](), given,
+                     torch.Generator().manual_seed(seed))
+    assert torch.cat(seen).mean().item() == pytest.approx(2 / 3, abs=0.05)  # of 1 - u^2
+
+
+def test_what_is_covered_is_no_object_yet_to_be_found(config, monkeypatch):
+    given, seen = replace(read_config(config), own_cumulative=0.0), []
+    monkeypatch.setattr(objective, 'mask_loss', lambda logit, target, visible, config: (
+        seen.append(visible), logit.mean())[1])
+    scenes = Feed(given, [], [], 'cpu').scenes()
+    layer_losses(EncodeOnceDenoiser(EncodeOnceConfig(given.mask_size)), scenes,
+                 SCHEDULES[given.schedule](), given, torch.Generator().manual_seed(0))
+    _, target, covered = scenes.samples(given.mask_size)
+    assert not (seen[0] * covered).any()
+    assert torch.equal(seen[0] * target, target * (1 - covered))
+
+
 def test_own_cumulative_masks_grow_layer_by_layer_up_to_a_bound(config, monkeypatch):
     given = replace(read_config(config), own_cumulative=1.0)
     grown = []

@@ -4,6 +4,7 @@ import pytest
 import torch
 from training.runs import (
     check_same,
+    generator_of,
     Learner,
     read_state,
     TrainingError,
@@ -82,3 +83,9 @@ def test_a_damaged_state_is_named(tmp_path, content):
     (tmp_path / 'state.pt').write_bytes(content)
     with pytest.raises(ValueError, match=r'state\.pt: cannot be read .*another folder'):
         read_state(tmp_path / 'state.pt')
+
+
+def test_each_step_and_process_has_numbers_of_its_own():
+    drawn = {torch.rand(1, generator=generator_of(0, step, rank, 'cpu')).item()
+             for step in range(50) for rank in range(4)}
+    assert len(drawn) == 200

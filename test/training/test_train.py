@@ -1,5 +1,6 @@
 """Training runs, learns, resumes where it stopped and exports weights that load."""
 
+import _thread
 from dataclasses import replace
 
 import pytest
@@ -203,7 +204,7 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
 
     def losses(model, *given):
         rates.append([group['lr'] for group in runs[-1].learner.optimiser.param_groups])
-        if len(rates) == 3:
+        if len(rates) == 2:
             raise KeyboardInterrupt
         return layer_losses(model, *given)
 
@@ -223,9 +224,65 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
     given = read_config(config)
     shares = (1, 1, given.encoder_rate, given.encoder_rate)
     wanted = [[given.learning_rate * train.learning_factor(step, given) * share
-               for share in shares] for step in (0, 1, 2, 2)]
+               for share in shares] for step in (0, 1, 1, 2)]
     assert rates == [pytest.approx(row) for row in wanted]
-    assert numbers[0] == [2]
+    assert numbers[0] == [1]
+
+
+def test_a_run_stopped_within_a_step_ends_as_if_it_had_not_been(config, tmp_path, monkeypatch):
+    command = ['--config', str(config), '--device', 'cpu', '--run']
+    assert train.main([*command, str(tmp_path / 'whole')]) == 0
+    step, steps = train.Muon.step, []
+
+    def interrupted(self):
+        steps.append(None)
+        if len(steps) == 2:
+            _thread.interrupt_main()  # as Ctrl-C, half-way
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train.Muon, 'step', interrupted)
+        assert train.main([*command, str(tmp_path / 'stopped')]) == 130
+    assert state(tmp_path / 'stopped')['step'] == 2
+    assert train.main([*command, str(tmp_path / 'stopped')]) == 0
+    whole, stopped = (state(tmp_path / name)['average'] for name in ('whole', 'stopped'))
+    assert all(torch.equal(value, stopped[name]) for name, value in whole.items())
+
+
+def test_a_step_that_failed_half_way_is_not_saved(config, tmp_path, monkeypatch):
+    def failed(self):
+        raise RuntimeError('out of memory')
+
+    monkeypatch.setattr(train.Muon, 'step', failed)
+    with pytest.raises(RuntimeError, match='out of memory'):
+        train.main(['--config', str(config), '--device', 'cpu', '--run', str(tmp_path / 'run')])
+    assert not (tmp_path / 'run' / 'state.pt').exists()
+
+
+def test_a_disk_that_is_full_is_named_and_keeps_what_was_saved(config, tmp_path, monkeypatch,
+                                                               caplog):
+    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    assert train.main([*command, '--minutes', '0']) == 0
+    before = (tmp_path / 'run' / 'state.pt').read_bytes()
+
+    def full(saved, path):
+        path.write_bytes(b'half of it')
+        raise RuntimeError('unexpected pos 3053696 vs 3053592')
+
+    monkeypatch.setattr(torch, 'save', full)
+    assert train.main(command) == 1
+    assert 'state.pt: cannot be written (unexpected pos' in caplog.text
+    assert (tmp_path / 'run' / 'state.pt').read_bytes() == before
+    assert not list((tmp_path / 'run').glob('*.part'))
+
+
+def test_a_run_keeps_the_precision_that_it_was_begun_in(config, tmp_path, monkeypatch):
+    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    for sooner, minutes in ((False, '0'), (True, 'inf')):  # measured anew it would be another
+        monkeypatch.setattr(train, 'computes_in_bfloat16', lambda device, sooner=sooner: sooner)
+        assert train.main([*command, '--minutes', minutes]) == 0
+        loaded = load_checkpoint(tmp_path / 'run' / 'weights.safetensors')
+        assert loaded.training['precision'] == 'float32'
 
 
 def test_the_rate_rises_then_falls_to_nothing(config):

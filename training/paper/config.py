@@ -7,9 +7,11 @@ from pathlib import Path
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNetConfig
 from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from training.settings import read_named
+from training.config import OPTIMISER_RANGES
+from training.settings import check_ranges, read_named
 
 FOLDER = Path(__file__).with_name('presets')
+RANGES = {**OPTIMISER_RANGES, 'vlb_weight': (0, 1000), 'cumulative_noise': (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,15 @@ class PaperConfig:
                              f'got {self.schedule!r}')
         if self.steps < 1 or self.batch < 1:
             raise ValueError(f'steps and batch must be at least 1, got {self.steps}, {self.batch}')
-        if not 0 <= self.cumulative_noise <= 1 or not 0 <= self.ema < 1:
-            raise ValueError('cumulative_noise must lie in 0 to 1 and ema in 0 to below 1, got '
-                             f'{self.cumulative_noise} and {self.ema}')
-        if self.vlb_weight and not self.learned_variance:
-            raise ValueError('vlb_weight trains the learned variance: set learned_variance, or '
-                             'vlb_weight 0')
+        check_ranges(self, RANGES)
+        if not 0 <= self.ema < 1:
+            raise ValueError(f'ema must lie in 0 to below 1, got {self.ema}')
+        if not -100 <= self.mask_values[0] < self.mask_values[1] <= 100:
+            raise ValueError('mask_values must be two rising numbers in -100 to 100, got '
+                             f'{list(self.mask_values)}')
+        if bool(self.vlb_weight) != self.learned_variance:
+            raise ValueError('vlb_weight trains the learned variance, and nothing else does: set '
+                             'both, or learned_variance false and vlb_weight 0')
         self.network()
 
     def network(self) -> ConcatUNetConfig:

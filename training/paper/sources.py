@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from training.config import read_config
 from training.engine.compositor import Compositor
@@ -59,9 +58,3 @@ def _least(areas: Tensor, side: int, size: int) -> int:
     """Return the smallest of areas int64 [objects], pixels of `side` squared, of `size` squared."""
     scale = (size / side) ** 2
     return max(1, round(float(areas.min()) * scale)) if len(areas) else size * size
-
-
-def generator_of(seed: int, step: int, rank: int, device: str) -> torch.Generator:
-    """Return the generator of one step of one process: nothing needs to be saved to resume it."""
-    number = (seed * 1_000_003 + step) * 4099 + rank
-    return torch.Generator(device).manual_seed(number % (1 << 62))

@@ -37,8 +37,16 @@ from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_
 from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
-from training.paper.sources import generator_of, open_source, Rules, rules_of
-from training.runs import check_same, Learner, left, read_state, TrainingError, write_state
+from training.paper.sources import open_source, Rules, rules_of
+from training.runs import (
+    check_same,
+    generator_of,
+    Learner,
+    left,
+    read_state,
+    TrainingError,
+    write_state,
+)
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
@@ -71,13 +79,18 @@ class PaperRun:
         self.learner = Learner(model, torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay),
             config.ema)
+        # Measured, so it may be another the next time: a run keeps what it was begun in.
+        fast = config.precision == 'bfloat16' and not processes.anywhere(
+            not computes_in_bfloat16(processes.device))
+        self.precision = 'bfloat16' if fast else 'float32'
         self.identity = {'layer': layer, 'data': list(data), **asdict(config)}
         del self.identity['steps']  # a run may be made longer
         saved = read_state(self.state)
         if saved is not None:
-            check_same(folder, saved['identity'], self.identity)
+            check_same(folder, saved.get('identity', {}), self.identity)
             self.learner.restore(saved)
             self.seconds = saved['seconds']
+            self.precision = saved.get('precision', self.precision)
             log.info('resumed %s at step %d', folder, self.step)
 
     @property
@@ -93,10 +106,11 @@ class PaperRun:
     def save(self, facts: dict) -> None:
         """Write the state and export the averaged weights; never half a file."""
         write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
-                                 'identity': self.identity})
+                                 'identity': self.identity, 'precision': self.precision})
         save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
                         self.config.schedule, self.config.mask_values,
-                        {**facts, 'steps': self.step, 'seconds': round(self.seconds)})
+                        {**facts, 'steps': self.step, 'seconds': round(self.seconds),
+                         'precision': self.precision})
 
 
 def batch_of(run: PaperRun, source: SceneSource, step: int) -> tuple[Batch, torch.Generator]:
@@ -150,8 +164,8 @@ def advance(run: PaperRun, network: nn.Module, source: SceneSource, alpha_bar: T
     batch, generator = batch_of(run, source, run.step)
     for group in run.learner.optimiser.param_groups:
         group['lr'] = config.learning_rate * min(1.0, (run.step + 1) / (config.warmup + 1))
-    fast = config.precision == 'bfloat16' and computes_in_bfloat16(processes.device)
-    with torch.autocast(processes.device.type, torch.bfloat16, enabled=fast):
+    with torch.autocast(processes.device.type, torch.bfloat16,
+                        enabled=run.precision == 'bfloat16'):
         loss = loss_of(network, batch, alpha_bar, config, generator)
     if processes.anywhere(not math.isfinite(loss.item())):
         last = source.next
@@ -251,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             train(run, source, given.minutes, facts)
             if run.step < run.config.steps:
                 log.info('--minutes are over: %s', left(run.step, run.config.steps))
-        except TrainingError as error:
+        except (TrainingError, OSError) as error:
             log.error('%s', error)
             return 1
         except KeyboardInterrupt:

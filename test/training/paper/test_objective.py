@@ -77,7 +77,7 @@ def test_the_bound_teaches_the_variance_alone():
     seen = []
     for weight in (0.0, 1.0):
         answer = torch.cat([noise, v], dim=1)
-        config = replace(read_preset('sas'), vlb_weight=weight)
+        config = replace(read_preset('sas'), vlb_weight=weight, learned_variance=weight > 0)
         loss = loss_of(lambda image, cumulative, x_t, t, answer=answer: answer, batch(), linear(),
                        config, torch.Generator().manual_seed(0))
         seen.append(torch.autograd.grad(loss, [noise, v], allow_unused=True))
@@ -85,3 +85,19 @@ def test_the_bound_teaches_the_variance_alone():
     assert torch.equal(without, beside)
     assert nothing is None or not nothing.any()
     assert taught.abs().sum() > 0
+
+
+@pytest.mark.parametrize('steps', [1000, 250])
+def test_the_bound_weighs_as_the_settings_say_and_less_in_fewer_steps(steps):
+    given, answer = batch(), torch.zeros(4, 2, 8, 8)
+    losses = [loss_of(lambda image, cumulative, x_t, t: answer, given, linear(steps),
+                      replace(read_preset('sas'), vlb_weight=weight, learned_variance=weight > 0),
+                      torch.Generator().manual_seed(0)).item() for weight in (0.0, 1.0, 3.0)]
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-3)
+    index = torch.randint(steps, (4,), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    torch.randint(steps, (4,), generator=generator)
+    x0 = given.target
+    x_t = add_noise(x0, torch.randn(x0.shape, generator=generator), linear(steps)[index])
+    bound = bound_terms(answer[:, :1], torch.full_like(x0, 0.5), x0, x_t, index, linear(steps))
+    assert losses[1] - losses[0] == pytest.approx(steps / 1000 * bound.mean().item(), rel=1e-3)

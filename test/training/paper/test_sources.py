@@ -1,7 +1,6 @@
 """Scenes come from data sets or protocols; the stop rules come from the scenes."""
 
 from seq_amodal_ros.evaluation.amodal_coco import samples
-import torch
 from training.masks import shrink_mask
 from training.paper import sources
 
@@ -26,9 +25,3 @@ def test_the_rules_are_those_of_the_data(composed):
 
 def test_the_smallest_object_gives_the_smallest_area(given):
     assert sources.rules_of(given, 32) == sources.Rules(max_layers=3, min_area=144)
-
-
-def test_each_step_and_process_has_numbers_of_its_own():
-    drawn = {torch.rand(1, generator=sources.generator_of(0, step, rank, 'cpu')).item()
-             for step in range(50) for rank in range(4)}
-    assert len(drawn) == 200

@@ -88,14 +88,18 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(command, tmp_path
 
 def test_processes_learn_from_scenes_of_their_own(preset, composed):
     config = read_preset(str(preset))
-    shares = []
+    shares, ends = [], []
     for rank in (0, 1):
         source = open_source([composed / 'annotations.json'], '', [], config.mask_size, 0, 'cpu')
         run = SimpleNamespace(config=config, layer=None, processes=SimpleNamespace(
             count=2, rank=rank, device=torch.device('cpu')))
         shares.append(train.batch_of(run, source, 3)[0].target)
+        ends.append(source.next)
     assert len(shares[0]) == len(shares[1]) == config.batch // 2
     assert not torch.equal(*shares)
+    each = ends[1] - ends[0]  # scenes of a process and step: the second goes on after the first
+    assert each > 0
+    assert ends[0] == 3 * 2 * each + each
 
 
 def test_two_processes_stay_identical_and_share_the_batch(command, tmp_path):
@@ -169,3 +173,21 @@ def test_wrong_settings_are_named_before_anything_is_written(command, tmp_path, 
     assert train.main([*command, *extra, '--out', str(tmp_path / 'run')]) == 2
     assert reason in caplog.text
     assert not (tmp_path / 'run').exists()
+
+
+def test_a_run_keeps_the_precision_that_it_was_begun_in(command, preset, tmp_path, monkeypatch):
+    preset.write_text(preset.read_text().replace('float32', 'bfloat16'))
+    command += ['--out', str(tmp_path / 'run')]
+    for sooner in (False, True):  # measured anew it would be another
+        monkeypatch.setattr(train, 'computes_in_bfloat16', lambda device, sooner=sooner: sooner)
+        assert train.main([*command, '--steps', '2' if sooner else '1']) == 0
+        loaded = load_checkpoint(tmp_path / 'run' / 'weights.safetensors')
+        assert loaded.training['precision'] == 'float32'
+
+
+def test_a_state_of_another_kind_is_named_and_kept(command, tmp_path, caplog):
+    torch.save({'step': 3}, tmp_path / 'state.pt')
+    before = (tmp_path / 'state.pt').read_bytes()
+    assert train.main([*command, '--out', str(tmp_path)]) == 2
+    assert f'{tmp_path}: begun with other values of' in caplog.text
+    assert (tmp_path / 'state.pt').read_bytes() == before
