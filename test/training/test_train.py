@@ -194,8 +194,8 @@ def test_a_start_of_another_kind_is_named(config, edited, tmp_path, caplog):
     assert '--start default@' in caplog.text and "'cosine'" in caplog.text
 
 
-def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp_path, monkeypatch):
-    rates, numbers = [], []
+def test_a_resumed_run_goes_on_with_the_next_scenes_rate_and_noise(config, tmp_path, monkeypatch):
+    rates, numbers, seeds = [], [], []
     scenes = Feed.scenes
 
     def seen(self):
@@ -204,6 +204,7 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
 
     def losses(model, *given):
         rates.append([group['lr'] for group in runs[-1].learner.optimiser.param_groups])
+        seeds.append(given[-1].initial_seed())
         if len(rates) == 2:
             raise KeyboardInterrupt
         return layer_losses(model, *given)
@@ -227,6 +228,8 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_at_the_same_rate(config, tmp
                for share in shares] for step in (0, 1, 1, 2)]
     assert rates == [pytest.approx(row) for row in wanted]
     assert numbers[0] == [1]
+    assert seeds[1] == seeds[2]
+    assert len(set(seeds)) == 3
 
 
 def test_a_run_stopped_within_a_step_ends_as_if_it_had_not_been(config, tmp_path, monkeypatch):
