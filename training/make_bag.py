@@ -40,7 +40,7 @@ SIDE = 512  # pixels of the composed table, of which the camera sees a part
 TABLE = 0.8  # metres from the camera to the table, when it sees all of it
 THICKNESS = 0.04  # metres that each object adds to a stack
 FRAME = 'camera_optical_frame'
-START = 1_700_000_000  # seconds; a fixed time, so that equal seeds give equal bags
+START = 1_700_000_000  # seconds; a fixed time, so that equal seeds give equal messages
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from training.commands import add_backgrounds, add_cutouts, check_folder, check_
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
 from training.engine.photographs import read_photographs
-from training.engine.protocols import Protocol, read_protocol
+from training.engine.protocols import check_photographs, Protocol, read_protocols
 from training.engine.scenes import overlaps_of, Scenes
 from training.engine.sources import sources_of
 
@@ -133,10 +133,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
             check_range(f'--{name}', getattr(given, name), least, most)
-        protocols = [read_protocol(name) for name in given.protocol]
+        protocols = list(read_protocols(given.protocol).values())
         masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
         check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
         photographs = given.backgrounds and read_photographs(given.backgrounds)
+        if photographs is not None:
+            check_photographs(protocols)
         check_folder(given.out)
         drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
         for protocol, sources in zip(protocols, drawn_of):

@@ -1,8 +1,9 @@
-"""
+r"""
 The fixed test sets: scenes of objects that training never sees, from seeds, with checksums.
 
     python -m training.testsets --out runs/testsets --sets mixed bin physics
-    python -m training.testsets --out runs/testsets --sets fruit classes --cutouts fruit.npz ycb.npz
+    python -m training.testsets --out runs/testsets --sets fruit classes \
+        --cutouts fruit.npz fruit_test.npz ycb.npz
 
 writes OUT/SET/annotations.json (amodal COCO) of 200 scenes at 256 x 256. `mixed`, `bin` and
 `physics` are made of meshes of the test split and of drawn objects of a seed of their own, and

@@ -48,3 +48,16 @@ def test_scenes_lie_on_photographs_where_some_are_given(edited, tmp_path, capsys
     assert main([*command, '--backgrounds', str(photographs)]) == 0
     corner = load_image(tmp_path / 'green.sheet.png')[:8, :8].mean(axis=(0, 1))
     assert corner.argmax() == 1 and corner[1] > 2 * corner[[0, 2]].max()
+
+
+def test_two_protocols_of_one_name_would_share_a_file(edited, tmp_path, capsys):
+    other = edited(FOLDER / 'tools.yaml', tmp_path / 'tools.yaml')
+    assert main(['--protocol', 'tools', str(other), '--out', str(tmp_path / 'out')]) == 2
+    assert 'are both of the name tools; rename a file' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_photographs_that_no_scene_can_lie_on_are_said(photographs, tmp_path, capsys):
+    assert main(['--protocol', 'bin', 'room', '--backgrounds', str(photographs), '--out',
+                 str(tmp_path / 'out')]) == 2
+    assert 'no scene of bin, room lies on any' in capsys.readouterr().err

@@ -295,3 +295,11 @@ def test_the_rate_rises_then_falls_to_nothing(config):
     assert factors[10] == max(factors) == 1
     assert sorted(factors[10:], reverse=True) == factors[10:]
     assert factors[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_photographs_that_no_protocol_takes_are_said(config, edited, photographs, tmp_path, caplog):
+    given = edited(config, tmp_path / 'bins.yaml', protocols={'bin': 1})
+    assert train.main(['--config', str(given), '--backgrounds', str(photographs), '--run',
+                       str(tmp_path / 'run'), '--device', 'cpu']) == 2
+    assert 'no scene of bin lies on any' in caplog.text
+    assert not (tmp_path / 'run').exists()

@@ -1,6 +1,6 @@
 """Protocols: what kind of scenes to compose, read from YAML and checked by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,38 @@ class Protocol:
         if unknown := sorted(set(self.procedural_kinds) - set(KINDS)):
             raise ValueError(f'procedural_kinds {unknown} are none of {", ".join(KINDS)}')
 
+    @property
+    def takes_photographs(self) -> bool:
+        """Whether scenes may lie on photographs."""
+        return not self.backgrounds or self.backgrounds.get(backgrounds.PHOTOGRAPH, 0) > 0
+
 
 def read_protocol(name: str) -> Protocol:
     """Return a protocol by name or by path of a YAML file; raises ValueError, naming both."""
     return read_named(Protocol, FOLDER, name)
+
+
+def read_protocols(names: Iterable[str]) -> dict[str, Protocol]:
+    """
+    Return protocols by what they were given as, each as `read_protocol`.
+
+    Raises ValueError for two of one name: they would draw the same random numbers.
+    """
+    found: dict[str, Protocol] = {}
+    for given in names:
+        protocol = read_protocol(given)
+        same = [other for other, known in found.items() if known.name == protocol.name]
+        if same:
+            raise ValueError(f'{same[0]} and {given} are both of the name '
+                             f'{protocol.name}; rename a file')
+        found[given] = protocol
+    return found
+
+
+def check_photographs(protocols: Iterable[Protocol]) -> None:
+    """Raise ValueError, naming the protocols, if scenes of none may lie on photographs."""
+    protocols = list(protocols)
+    if not any(protocol.takes_photographs for protocol in protocols):
+        names = ', '.join(protocol.name for protocol in protocols)
+        raise ValueError(f'photographs for backgrounds are given, and no scene of {names} lies on '
+                         f'any: leave them out, or weigh {backgrounds.PHOTOGRAPH} in backgrounds')

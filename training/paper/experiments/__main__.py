@@ -5,6 +5,7 @@ Run an experiment of the paper's Sec. 5: train what it needs, test, write JSON a
         --test TEST/annotations.json --setting small --out runs/experiments
 
 Models are trained once and kept in OUT/models; a stopped training goes on with the same command.
+`cost` needs no scenes: what a network costs does not depend on its weights.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 import torch
-from training.commands import add_device, parser_of
+from training.commands import add_device, check_folder, parser_of
 from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report
 from training.paper.experiments.data import read_test
@@ -53,31 +54,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = parser_of(__doc__)
     parser.add_argument('experiment', choices=[*TABLES, 'gallery', 'cost'])
-    data = parser.add_mutually_exclusive_group(required=True)
+    data = parser.add_mutually_exclusive_group()
     data.add_argument('--coco', nargs='+', metavar='JSON', help='training set in amodal COCO')
     data.add_argument('--protocol', help='train on composed scenes of this protocol')
     parser.add_argument('--cutouts', nargs='*', default=[], metavar='NPZ',
                         help='what --protocol composes from')
-    parser.add_argument('--test', type=Path, required=True, help='test set in amodal COCO')
+    parser.add_argument('--test', type=Path, help='test set in amodal COCO')
     parser.add_argument('--setting', default='small', help='small, full or a .yaml file')
     parser.add_argument('--out', type=Path, required=True, help='folder of models and results')
     add_device(parser)
     given = parser.parse_args(arguments)
+    if given.experiment != 'cost' and not (given.test and (given.coco or given.protocol)):
+        parser.error(f'{given.experiment} needs --test, and --coco or --protocol')
+    if given.coco and given.cutouts:
+        parser.error('--cutouts are what --protocol composes from; --coco is trained on as it is')
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
     try:
         setting, device = read_setting(given.setting), str(choose_device(given.device))
-        bench = Bench(given.out, given.test, TrainingData(
-            given.coco or (), given.protocol or '', given.cutouts, device), setting,
-                      hardware(device))
-        read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of training
-        given.out.mkdir(parents=True, exist_ok=True)
-        if given.experiment == 'gallery':
-            draw(bench, given.out)
-            return 0
+        if given.test is not None:
+            read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of work
+        check_folder(given.out)
         if given.experiment == 'cost':
             report = cost_report(('sas', setting.preset), load_checkpoint(DEFAULT),
-                                 setting.hypotheses, LAYERS, device, bench.hardware)
+                                 setting.hypotheses, LAYERS, device, hardware(device))
         else:
+            bench = Bench(given.out, given.test, TrainingData(
+                given.coco or (), given.protocol or '', given.cutouts, device), setting,
+                          hardware(device))
+            if given.experiment == 'gallery':
+                draw(bench, given.out)
+                return 0
             report = TABLES[given.experiment](bench)
         report.write(given.out, given.experiment)
         print(report.markdown())

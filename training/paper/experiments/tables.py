@@ -30,6 +30,8 @@ from training.paper.experiments.scores import (
 )
 from training.paper.experiments.settings import Setting
 
+CELLS = 'IOU / AP in percent, mean over the images that hold the layer (their number)'
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -55,14 +57,16 @@ class Bench:
         return list(read_test(self.test, checkpoint.model.mask_size,
                               limit or self.setting.images))
 
-    def begin(self, title: str) -> tuple[Checkpoint, list[TestImage], Report]:
+    def begin(self, title: str, cells: str = CELLS, beside_paper: bool = True,
+              ) -> tuple[Checkpoint, list[TestImage], Report]:
         """Return the model with cumulative mask, the test images and a report without rows."""
         model = self.model()
         truth = self.truth(model)
-        return model, truth, self.report(title, model, len(truth))
+        return model, truth, self.report(title, model, len(truth), cells, beside_paper)
 
-    def report(self, title: str, checkpoint: Checkpoint, images: int) -> Report:
-        """Return an empty report that states the conditions."""
+    def report(self, title: str, checkpoint: Checkpoint, images: int, cells: str = CELLS,
+               beside_paper: bool = True) -> Report:
+        """Return an empty report that states the conditions, and what rows of the paper are on."""
         config = checkpoint.training['config']
         shown: dict[str, Any] = {
             'test set': self.test.parent.name, 'images': images,
@@ -74,8 +78,10 @@ class Bench:
                        f'K = {self.setting.hypotheses}',
             'N_max, Area_min': list(checkpoint.training['rules'].values()),
             'hardware': self.hardware, 'seed': config['seed'],
-            'cells': 'IOU / AP in percent, mean over the images that hold the layer (their number)',
-            'rows of the paper': 'on its own data, which ours is a stand-in for'}
+            'cells': cells}
+        if beside_paper:
+            shown['rows of the paper'] = 'on its own data' + (
+                ', which ours is a stand-in for' if self.data.protocol else '')
         return Report(title, shown)
 
 
@@ -141,7 +147,7 @@ def table_4(bench: Bench) -> Report:
 
 def table_5(bench: Bench) -> Report:
     """Tab. 5: AP with and without layer."""
-    model, truth, report = bench.begin('Tab. 5: AP with and without layer')
+    model, truth, report = bench.begin('Tab. 5: AP with and without layer', 'AP in percent')
     predicted = sequential(model, truth, bench.setting, bench.data.device)
     area = model.training['rules']['min_area']
     columns = 'AP with layer', 'AP without layer'
@@ -153,7 +159,9 @@ def table_5(bench: Bench) -> Report:
 
 def figure_4(bench: Bench) -> Report:
     """Fig. 4: how much the hypotheses differ, layer by layer."""
-    model, truth, report = bench.begin('Fig. 4: diversity of the hypotheses')
+    model, truth, report = bench.begin(
+        'Fig. 4: diversity of the hypotheses', '1 - IOU of two hypotheses of a layer, 0 to 1',
+        beside_paper=False)
     predicted = sequential(model, truth, bench.setting, bench.data.device)
     for row in diversity(predicted):
         report.add(f'layer {row["layer"]}', {'mean of 1 - IOU': f'{row["distance"]:.3f}',
@@ -167,10 +175,9 @@ def equal_time(bench: Bench) -> Report:
     default = trained_default(bench.folder, setting, bench.data)
     rival = trained_as_long(bench.folder, setting, bench.data, default.training['seconds'])
     report = bench.report("Equal time: the paper's network and the default's", rival,
-                          setting.images)
-    kept = {key: value for key, value in report.conditions.items() if key != 'rows of the paper'}
+                          setting.images, beside_paper=False)
     report.conditions = {
-        **kept, 'default': f'{default.training["steps"]} steps of '
+        **report.conditions, 'default': f'{default.training["steps"]} steps of '
         f'{default.training["config"]["scenes_per_step"]} scenes, K = {setting.hypotheses}, '
         f'{Settings.steps} step, seed {default.training["config"]["seed"]}',
         'seconds of training': [rival.training['seconds'], default.training['seconds']]}

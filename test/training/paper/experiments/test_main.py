@@ -89,3 +89,33 @@ def test_what_cannot_be_read_is_one_line(command, tmp_path, capsys):
     assert main(['tab2', *command]) == 2
     assert capsys.readouterr().err.startswith('experiments: nowhere.json: cannot be read')
     assert not (tmp_path / 'out').exists()  # it was found before training began
+
+
+def test_what_a_network_costs_needs_no_scenes(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(cost, 'WALKED', 1)
+    assert main(['cost', *command[command.index('--setting'):]]) == 0
+    assert (tmp_path / 'out' / 'cost.json').is_file()
+
+
+@pytest.mark.parametrize('left_out', ['--coco', '--test'])
+def test_every_other_experiment_names_the_scenes_that_it_needs(command, capsys, left_out):
+    at = command.index(left_out)
+    with pytest.raises(SystemExit):
+        main(['tab2', *command[:at], *command[at + 2:]])
+    assert 'tab2 needs --test, and --coco or --protocol' in capsys.readouterr().err
+
+
+def test_cutouts_beside_a_data_set_are_refused(command, capsys):
+    with pytest.raises(SystemExit):
+        main(['tab2', *command, '--cutouts', 'fruit.npz'])
+    assert '--cutouts are what --protocol composes from' in capsys.readouterr().err
+
+
+def test_only_tables_with_rows_of_the_paper_say_what_these_are_on(command, tmp_path):
+    shown = {}
+    for name in ('tab2', 'tab5', 'fig4'):
+        assert main([name, *command]) == 0
+        shown[name] = json.loads((tmp_path / 'out' / f'{name}.json').read_text())['conditions']
+    assert shown['tab2']['rows of the paper'] == 'on its own data'  # a data set is no stand-in
+    assert 'rows of the paper' not in shown['fig4']
+    assert len({conditions['cells'] for conditions in shown.values()}) == 3
