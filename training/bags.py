@@ -5,6 +5,8 @@ from pathlib import Path
 import shutil
 from typing import Any
 
+from training.locks import locked
+
 
 def typestore() -> Any:
     """Return what rosbags must know of our messages and those they are made of."""
@@ -26,43 +28,34 @@ def write_bag(out: Path, storage: str, recorded: Iterable[tuple[int, str, Any]])
     Write ROS messages, each after its time, ns, and topic, as a bag at `out`.
 
     storage  mcap or sqlite3
+
+    Raises ValueError while another process writes there.
     """
     from rclpy.serialization import serialize_message
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     store = typestore()
     part = out.with_name(f'.{out.name}.part')
-    shutil.rmtree(part, ignore_errors=True)
     plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
     connections: dict[str, Any] = {}
-    try:
-        writer = Writer(part, version=9, storage_plugin=plugin)
-        if storage == 'mcap':
-            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        with writer:
-            for time, topic, message in recorded:
-                if topic not in connections:
-                    connections[topic] = writer.add_connection(topic, _kind(message),
-                                                               typestore=store)
-                writer.write(connections[topic], time, serialize_message(message))
-        _rename_inside(part, out.name)
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, exist_ok=True)
+    with locked(part):
+        try:
+            shutil.rmtree(part / out.name, ignore_errors=True)  # of a run that was killed
+            writer = Writer(part / out.name, version=9, storage_plugin=plugin)
+            if storage == 'mcap':
+                writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+            with writer:
+                for time, topic, message in recorded:
+                    if topic not in connections:
+                        connections[topic] = writer.add_connection(topic, _kind(message),
+                                                                   typestore=store)
+                    writer.write(connections[topic], time, serialize_message(message))
+            (part / out.name).rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _kind(message: Any) -> str:
     """Return a message's type as bags name it, such as sensor_msgs/msg/Image."""
     package, _, module = type(message).__module__.partition('.')
     return f'{package}/{module.split(".")[0]}/{type(message).__name__}'
-
-
-def _rename_inside(part: Path, name: str) -> None:
-    """Give the bag's data file the name that it would have in its final folder."""
-    metadata = part / 'metadata.yaml'
-    text = metadata.read_text()
-    for path in list(part.iterdir()):
-        if path.name.startswith(part.name):
-            final = name + path.name.removeprefix(part.name)
-            text = text.replace(path.name, final)
-            path.rename(part / final)
-    metadata.write_text(text)

@@ -16,6 +16,7 @@ from training.arrays import ArraysError, read_arrays
 
 SIDE = 100
 PART = 512  # pictures that are scaled at a time
+LEAST = 25  # solid pixels: of fewer nobody sees 10 at 64 x 64, even where they fill the image
 
 
 class CutoutError(ValueError):
@@ -71,9 +72,23 @@ def read_cutouts(path: Path) -> Cutouts:
     _check_alpha(path, rgba[..., 3])
     pictures = torch.from_numpy(rgba).permute(0, 3, 1, 2)
     if pictures.shape[2:] != (SIDE, SIDE):
-        pictures = torch.cat([_scaled(part) for part in pictures.split(PART)])
+        pictures = torch.cat([_scaled(_squared(part)) for part in pictures.split(PART)])
+    small = (pictures[:, 3] >= 128).sum(dim=(1, 2)) < LEAST
+    if small.any():
+        raise CutoutError(f'{path}: picture {int(small.int().argmax())} shows fewer than {LEAST} '
+                          f'pixels at {SIDE} x {SIDE} ({int(small.sum())} such in all); cut it to '
+                          'its object, or take it out of the file')
     return Cutouts(path.stem, pictures.contiguous(), tuple(str(names[i]) for i in label),
                    tuple(str(v) for v in variety.ravel()))
+
+
+def _squared(pictures: Tensor) -> Tensor:
+    """Return pictures [n, 4, h, w] in the middle of a clear square: their objects keep shape."""
+    height, width = pictures.shape[2:]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return torch.nn.functional.pad(
+        pictures, (left, side - width - left, top, side - height - top))
 
 
 def _scaled(pictures: Tensor) -> Tensor:

@@ -9,12 +9,12 @@ checked against its SHA-512, read in memory and not kept.
 
 from collections.abc import Iterator, Sequence
 import hashlib
+import http.client
 import io
 import json
 from pathlib import Path
 import sys
 import tarfile
-import urllib.error
 import urllib.request
 
 import cv2
@@ -48,7 +48,7 @@ def fetched(url: str = URL, sha512: str = SHA512) -> bytes:
                 bar.update(len(block))
                 if len(content) > MAX_BYTES:
                     raise ValueError(f'{url}: more than {MAX_BYTES} bytes; not the archive')
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException) as error:  # URLError is one, too
         raise ValueError(f'{url}: cannot be fetched ({error}); try again with a network') from error
     if hashlib.sha512(content).hexdigest() != sha512:
         raise ValueError(f'{url}: its SHA-512 is not the known one, so it is not used')

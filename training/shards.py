@@ -30,8 +30,9 @@ def parts_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     """
     Yield the folder OUT.parts, made or gone on with, which no other process then works in.
 
-    Raises PartsError, naming it, if it holds parts that were made with other settings, and
-    ValueError if another process is at work there.
+    Raises PartsError, naming it, if it holds parts that were made with other settings, or with
+    nobody knows which (a run that was killed while it removed the folder), and ValueError if
+    another process is at work there.
     """
     folder = out.with_name(f'{out.name}.parts')
     note, text = folder / 'settings.json', json.dumps(dict(settings), sort_keys=True)
@@ -40,6 +41,9 @@ def parts_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
         if note.is_file() and note.read_text() != text:
             raise PartsError(f'{folder}: an interrupted run left it with other settings '
                              f'({note.read_text()}); use those, or remove the folder')
+        if not note.is_file() and any(folder.glob('*.npz')):
+            raise PartsError(f'{folder}: holds parts of a run of which nothing says its settings; '
+                             'remove the folder')
         write_atomic(note, text.encode())
         yield folder
 

@@ -277,7 +277,7 @@ def _with_annotations(path: Path, annotations: list[dict], images: dict[int, dic
 def _lacking(name: str, entry: dict, kinds: dict[str, type]) -> str:
     """Return what is wrong with an entry's keys, or nothing."""
     for key, kind in kinds.items():
-        if not isinstance(entry.get(key), kind):
+        if type(entry.get(key)) is not kind:  # true and false are whole numbers to Python
             return f'{name}: {key!r} is missing or not {kind.__name__}'
     return ''
 

@@ -56,3 +56,21 @@ def test_held_out_classes_and_varieties_are_never_trained_on(tmp_path):
 def test_malformed_files_are_named(tmp_path, changes, reason):
     with pytest.raises(CutoutError, match=reason):
         read_cutouts(save(tmp_path / 'fruit.npz', **changes))
+
+
+def test_an_object_keeps_its_shape_in_a_picture_that_is_no_square(tmp_path):
+    rgba = np.zeros((1, 50, 200, 4), np.uint8)
+    rgba[0, 21:31, 10:190] = 255
+    path = save(tmp_path / 'bar.npz', rgba=rgba, label=np.array([0]), class_names=np.array(['bar']),
+                variety=None)
+    solid = read_cutouts(path).rgba[0, 3] >= 128
+    assert (int(solid.any(dim=0).sum()), int(solid.any(dim=1).sum())) == (90, 5)
+
+
+def test_what_nobody_could_see_at_any_size_is_named(tmp_path):
+    rgba = np.zeros((2, 400, 400, 4), np.uint8)
+    rgba[0, 100:300, 100:300], rgba[1, 200, 200] = 255, 255
+    path = save(tmp_path / 'dot.npz', rgba=rgba, label=np.array([0, 0]),
+                class_names=np.array(['dot']), variety=None)
+    with pytest.raises(CutoutError, match=r'dot\.npz: picture 1 shows fewer than 25 pixels'):
+        read_cutouts(path)

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import socket
 import tarfile
+import threading
 
 import numpy as np
 from PIL import Image
@@ -74,3 +76,17 @@ def test_a_target_that_cannot_be_written_is_said_before_the_download(tmp_path, c
     (tmp_path / 'file').touch()
     assert main(['--out', str(tmp_path / 'file' / 'icons.npz')]) == 2
     assert 'icons.npz: cannot be written' in capsys.readouterr().err
+
+
+def test_an_answer_that_breaks_off_is_named():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        def answer():
+            client, _ = server.accept()
+            client.recv(4096)
+            client.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf')
+            client.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f'http://127.0.0.1:{server.getsockname()[1]}/icons.tgz'
+        with pytest.raises(ValueError, match=f'{url}: cannot be fetched'):
+            fetched(url)

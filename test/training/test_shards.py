@@ -55,6 +55,16 @@ def test_other_settings_need_another_folder(tmp_path):
         pass
 
 
+def test_parts_of_unknown_settings_are_not_gone_on_with(tmp_path):
+    with parts_folder(tmp_path / 'out', {'seed': 1}) as folder:
+        complete(folder, {'1': 1}, work, 1, 'numbers')
+    (folder / 'settings.json').unlink()  # killed while all of it was removed
+    with pytest.raises(PartsError, match='remove the folder'), \
+            parts_folder(tmp_path / 'out', {'seed': 2}):
+        pass
+    assert (folder / '1.npz').is_file()
+
+
 def test_two_do_not_work_in_one_folder_at_once(tmp_path):
     with parts_folder(tmp_path / 'out', {'seed': 1}) as folder:
         again = parts_folder(tmp_path / 'out', {'seed': 1})

@@ -64,8 +64,7 @@ def read_scene(source: Source, image: dict, annotations: Sequence[dict]) -> Prep
                     _visible(source, annotation, height, width)[box.slices], keys.size))
     shape = (len(kept), keys.size, keys.size)
     amodal, front = np.array(masks, bool).reshape(shape), front[np.ix_(kept, kept)]
-    if keys.order != 'occluded_by':
-        _check_numbers(source, [annotations[i] for i in kept], amodal, front)
+    _check_order(source, [annotations[i] for i in kept], amodal, front)
     return prepare(shrink_image(picture, keys.size), amodal,
                    np.array(visible, bool).reshape(shape) if keys.visible else None, front, keys)
 
@@ -73,7 +72,11 @@ def read_scene(source: Source, image: dict, annotations: Sequence[dict]) -> Prep
 def _picture(source: Source, image: dict, shape: tuple[int, int]) -> NDArray[np.uint8]:
     name = f'{source.path}: image {image["id"]}: file_name'
     path = source.images / image['file_name']
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # such as a name that no file has
+        raise DatasetError(f'{name}: {error}') from error
+    if not there:
         raise DatasetError(f'{name}: no file {path}; --images is the folder that it starts from')
     try:
         picture = load_image(path)
@@ -125,17 +128,29 @@ def _front(source: Source, annotations: Sequence[dict]) -> Masks:
     return numbers[None] < numbers[:, None]
 
 
-def _check_numbers(source: Source, annotations: Sequence[dict], masks: Masks, front: Masks,
-                   ) -> None:
-    """Raise DatasetError if two objects overlap (of layers: more than graze) without an order."""
-    flat = masks.reshape(len(masks), source.keys.size ** 2).astype(np.float32)
-    least = 1 if source.keys.order in DEPTHS else MIN_OVERLAP * (source.keys.size / 64) ** 2
-    unknown = np.argwhere(np.tril(flat @ flat.T >= least, -1) & ~front & ~front.T)
+def _check_order(source: Source, annotations: Sequence[dict], masks: Masks, front: Masks) -> None:
+    """Raise DatasetError if two objects overlap (unless depths: more than graze) without order."""
+    key, order, size = source.keys.order_key, source.keys.order, source.keys.size
+    flat = masks.reshape(len(masks), size ** 2).astype(np.float32)
+    graze, known = MIN_OVERLAP * (size / 64) ** 2, front | front.T
+    if order == 'occluded_by':  # whoever counted grazes did so at another size
+        graze, known = 2 * graze, _reached(front) | _reached(front).T
+    least = 1 if order in DEPTHS else graze
+    unknown = np.argwhere(np.tril(flat @ flat.T >= least, -1) & ~known)
     if len(unknown):
         one, other = (annotations[i]['id'] for i in unknown[0])
-        key = source.keys.order_key
-        raise DatasetError(f'{source.path}: annotation {one}: {key} is the same as that of '
-                           f'annotation {other}, and they overlap: which one is in front?')
+        why = f'and that of annotation {other} name neither other' if order == 'occluded_by' else \
+            f'is the same as that of annotation {other}'
+        raise DatasetError(f'{source.path}: annotation {one}: {key} {why}, and they overlap: which '
+                           'one is in front?')
+
+
+def _reached(front: Masks) -> Masks:
+    """Return who is in front of whom through others as well, bool [N, N]."""
+    reached = front.copy()
+    for middle in range(len(front)):
+        reached |= np.outer(reached[:, middle], reached[middle])
+    return reached
 
 
 def describe(path: Path) -> str:

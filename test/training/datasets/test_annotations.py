@@ -141,3 +141,18 @@ def test_the_keys_of_a_file_are_described(foreign):
     assert "  z.near: int, such as '8', in 9" in lines
     assert '  rle: RLE of size [2, 2], in 1' in lines
     assert '  under: list of nothing, 0 long, in 9' in lines
+
+
+def test_occluders_that_leave_an_overlap_without_order_are_named(foreign):
+    foreign.keys.update(order='occluded_by', order_key='under')
+    for annotation in foreign.content['annotations']:
+        annotation['under'] = []
+    with pytest.raises(DatasetError, match='annotation 12: under and that of annotation 11 name '
+                                           'neither other, and they overlap'):
+        read_first(foreign)
+
+
+def test_a_file_name_that_no_file_has_is_named(foreign):
+    foreign.content['images'][0]['file_name'] = 'a' * 300
+    with pytest.raises(DatasetError, match=r'image 1: file_name: .*too long'):
+        read_first(foreign)

@@ -174,3 +174,16 @@ def test_what_nothing_can_be_composed_of_is_named(source):
 def test_weights_that_do_not_go_with_the_sources_are_refused(source, weights):
     with pytest.raises(ValueError, match='do not go with weights'):
         Compositor([source], weights, read_protocol('mixed'))
+
+
+def test_shadows_darken_what_lies_beneath_and_move_nothing(compositor):
+    maker = compositor('mixed', 64, seed=5)
+    scenes = {}
+    for shadow in (0.0, 0.9):
+        maker.protocol, maker.next = replace(maker.protocol, shadow=shadow, camouflage=0.0), 0
+        scenes[shadow] = maker.scenes(8)
+    assert torch.equal(scenes[0.0].masks, scenes[0.9].masks)
+    change = scenes[0.9].image - scenes[0.0].image
+    top = scenes[0.0].masks[:, :1].float()
+    assert change.mean() < -0.002
+    assert (change * (1 - top)).abs().mean() > 2 * (change * top).abs().mean()
