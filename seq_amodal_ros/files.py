@@ -1,8 +1,10 @@
 """Files are written whole or not at all, and what cannot be written is known before the work."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 import os
 from pathlib import Path
+from typing import TextIO
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -38,6 +40,20 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_atomic(path: Path) -> Iterator[TextIO]:
+    """Yield a stream for a text too long to be held, and move it into place as `write_atomic`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = _target(path)
+    part = target.with_name(f'.{target.name}.{os.getpid()}')
+    try:
+        with part.open('w') as stream:
+            yield stream
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Weights come back as they were saved; what is wrong with a file is said with its name."""
 
 import json
+from pathlib import Path
 
 import pytest
 from seq_amodal_ros import checkpoint
@@ -105,3 +106,45 @@ def test_weights_that_are_not_finite_are_refused(small_checkpoint):
 def test_a_path_that_no_file_has_is_named(weights):
     with pytest.raises(CheckpointError, match=weights):
         load_checkpoint(weights)
+
+
+def test_a_file_that_is_too_large_is_not_read(small_checkpoint, monkeypatch):
+    monkeypatch.setattr(checkpoint, 'MAX_BYTES', small_checkpoint.stat().st_size - 1)
+    with pytest.raises(CheckpointError, match=r'small\.safetensors: larger than'):
+        load_checkpoint(small_checkpoint)
+
+
+def test_biases_and_norms_keep_their_precision(small_checkpoint):
+    model = load_checkpoint(small_checkpoint).model
+    for vector in (value for value in model.parameters() if value.ndim == 1):
+        torch.nn.init.constant_(vector, 1 / 3)
+    checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
+    for name, value in load_checkpoint(small_checkpoint).model.named_parameters():
+        assert value.ndim > 1 or (value == 1 / 3).all(), name
+
+
+def test_weights_and_their_json_are_replaced_together(small_checkpoint, monkeypatch):
+    model, write = load_checkpoint(small_checkpoint).model, Path.write_bytes
+    model.raise_logits(1)
+
+    def full(path, data):
+        if '.json' in path.name:
+            raise OSError('full')
+        return write(path, data)
+    monkeypatch.setattr('pathlib.Path.write_bytes', full)
+    with pytest.raises(OSError, match='full'):
+        checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
+    assert load_checkpoint(small_checkpoint).training == {'steps': 0}  # the old pair, whole
+
+
+def test_weights_are_found_at_home(small_checkpoint, monkeypatch):
+    monkeypatch.setenv('HOME', str(small_checkpoint.parent))
+    assert load_checkpoint('~/small.safetensors').name == 'small'
+
+
+def test_what_stands_for_off_and_on_comes_back(small_checkpoint):
+    model = load_checkpoint(small_checkpoint).model
+    checkpoint.save_checkpoint(small_checkpoint, model, 'flow', (0.0, 2.0), {}, 1.5, -0.25)
+    loaded = load_checkpoint(small_checkpoint)
+    assert (loaded.schedule, loaded.mask_values) == ('flow', (0.0, 2.0))
+    assert (loaded.temperature, loaded.offset) == (1.5, -0.25)

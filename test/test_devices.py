@@ -56,3 +56,20 @@ def test_the_slower_of_two_filters_is_not_chosen(asked_anew, monkeypatch, slow):
     threads = torch.get_num_threads()
     assert computes_in_bfloat16(torch.device('cpu')) == (slow == torch.float32)
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize('name, count', [('cuda', 0), ('cuda:0', 0), ('cuda:1', 1)])
+def test_a_device_more_than_there_are_is_named(monkeypatch, name, count):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: count)
+    with pytest.raises(DeviceError, match=f"device '{name}': this machine shows {count} CUDA"):
+        choose_device(name)
+
+
+def test_one_disturbed_round_decides_nothing(asked_anew, monkeypatch):
+    times = iter([9.0, 2.0] + [1.0, 2.0] * (devices.ROUNDS - 1))
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'avx512_bf16': True},
+                        raising=False)
+    monkeypatch.setattr(devices, '_filter', lambda kind: kind)
+    monkeypatch.setattr(devices, '_seconds', lambda kind: next(times))
+    assert computes_in_bfloat16(torch.device('cpu'))

@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from seq_amodal_ros.files import check_writable, expanded, write_atomic, write_together
+from seq_amodal_ros.files import (
+    check_writable,
+    expanded,
+    write_atomic,
+    write_together,
+    written_atomic,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
@@ -65,6 +71,19 @@ def test_what_a_symlink_leads_to_is_written_and_the_link_stays(tmp_path):
         assert link.is_symlink()
         assert file.read_bytes() == data
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_text_written_bit_by_bit_is_there_whole_or_not_at_all(tmp_path):
+    file, link = tmp_path / 'file', tmp_path / 'link'
+    link.symlink_to(file)
+    with written_atomic(link) as stream:
+        stream.write('first')
+        assert not file.exists()
+    with pytest.raises(KeyError), written_atomic(link) as stream:
+        stream.write('half')
+        raise KeyError
+    assert (file.read_text(), link.is_symlink()) == ('first', True)
+    assert sorted(tmp_path.iterdir()) == [file, link]
 
 
 def test_what_is_no_plain_file_is_named_and_stays(tmp_path):

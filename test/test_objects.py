@@ -156,3 +156,37 @@ def test_a_layer_whose_objects_all_went_leaves_no_gap():
     hidden = layer(squares((2, 2), side=4))
     scene = found(layer(squares((0, 0), side=12)), hidden, layer(squares((8, 8), side=12)))
     assert [item.layer for item in scene.objects] == [1, 2]
+
+
+def test_what_is_a_graze_grows_with_the_image():
+    first, second = (np.zeros((64, 64), np.float32) for _ in range(2))
+    first[:8, :8], second[7:15, 7:15] = 1, 1  # they share a pixel, of the image sixteen
+    scene = scene_from_layers([layer(first), layer(second)], 256, 256, min_area=10)
+    assert [item.layer for item in scene.objects] == [1, 1]
+
+
+def test_fragments_go_whatever_the_size_of_the_image():
+    chosen = squares((0, 0))
+    chosen[20:23, 20:23] = 1
+    assert len(found(layer(chosen), size=4 * SIZE).objects) == 1
+
+
+def test_an_object_that_hardly_shows_is_never_claimed():
+    front, behind = squares((0, 0), side=20), squares((4, 13))  # of which 8 pixels show
+    assert [item.layer for item in found(layer(front), layer(behind)).objects] == [1]
+
+
+def test_an_object_under_any_of_those_before_is_never_claimed():
+    front = squares((0, 0), (18, 18), side=12)
+    assert len(found(layer(front), layer(squares((2, 2), side=6))).objects) == 2
+
+
+def test_an_object_found_again_is_one_whichever_it_is():
+    scene = found(layer(squares((0, 0), (18, 18), side=12)), layer(squares((18, 19), side=12)))
+    assert len(scene.objects) == 2
+
+
+def test_what_meets_at_a_corner_are_two():
+    assert len(found(layer(squares((0, 0), (8, 8)))).objects) == 2
+    item, = found(layer(squares((0, 0)), squares((0, 0), (8, 8)))).objects
+    assert not item.hypotheses[1][8:, 8:].any()

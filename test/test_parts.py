@@ -110,3 +110,21 @@ def test_what_is_hidden_need_not_be_sure():
 
 def test_a_blank_answer_stays_blank():
     assert kept(np.full((SIZE, SIZE), 0.2, np.float32)) == []
+
+
+def test_a_slanting_seam_of_one_pixel_parts():
+    field = np.zeros((SIZE, SIZE), np.float32)
+    field[4:16, 4:16] = 1
+    labels = numbers(field, np.eye(SIZE, dtype=np.float32))
+    assert labels[4, 15] != labels[15, 4]
+
+
+def test_numbers_go_on_after_a_part_that_a_seam_parted():
+    seams = np.zeros((SIZE, SIZE), np.float32)
+    seams[:6, 11:13] = 1
+    labels = numbers(painted((0, 6, 1), (0, 12, 1), (14, 6, 1)), seams)
+    assert len({labels[0, 6], labels[0, 17], labels[14, 6]}) == 3
+
+
+def test_what_is_covered_wholly_is_judged_all_the_same():
+    assert kept(painted((0, 0, SAFE)), np.ones((SIZE, SIZE), bool)) == [SAFE]

@@ -84,3 +84,22 @@ def test_what_a_hypothesis_doubts_is_not_touched():
 def test_an_unknown_object_is_named():
     with pytest.raises(KeyError, match='no object 99'):
         must_move_first(SCENE, 99)
+
+
+def test_a_grasp_keeps_three_pixels_from_the_rim_unless_told_otherwise():
+    assert np.count_nonzero(graspable_region(SCENE, 7)) == 4 * 4
+
+
+def test_occluders_are_named_in_ascending_order():
+    scene = in_pick_order(LayeredScene(40, 40, (
+        item(9, 1, square(0, 0)), item(5, 1, square(0, 20, 12)),
+        item(2, 2, square(5, 5, 20), (9, 5)))))
+    assert scene.objects[2].occluders == (1, 2)
+
+
+def test_what_shows_counts_before_how_sure_it_is():
+    covered, mask = square(5, 5), square(20, 20)
+    scene = LayeredScene(40, 40, (item(1, 1, square(0, 0, 11)),
+                                  AmodalObject(2, 2, covered, covered[None], 1.0, (1,)),
+                                  AmodalObject(3, 2, mask, mask[None], 0.5)))
+    assert [o.id for o in pick_order(scene)] == [1, 3, 2]

@@ -1,5 +1,7 @@
 """Layer order and cumulative masks, checked against Eq. 1-3 by hand."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -134,3 +136,24 @@ def test_of_layers_alone_what_overlaps_from_a_lower_one_lies_on_it():
     masks[0, :, :3], masks[1, :, 2:5], masks[2, :, 4:] = True, True, True
     assert scene.occluded_by_layers(list(masks), [2, 1, 1]).tolist() == [
         [False, True, False], [False, False, False], [False, False, False]]
+
+
+@pytest.mark.parametrize('changes, reason', [
+    ({'id': 0}, 'id and layer count from 1'), ({'layer': 0}, 'id and layer count from 1'),
+    ({'score': -0.1}, 'score must lie in 0 to 1'),
+    ({'hypotheses': np.zeros((2, 4, 4), bool)}, r'hypotheses must be bool \[K, 8, 12\]'),
+])
+def test_objects_that_cannot_be_are_refused_by_name(changes, reason):
+    with pytest.raises(scene.SceneError, match=f'object .: {reason}'):
+        replace(item(3, 1, STACK[0]), **changes)
+
+
+def test_where_two_objects_overlap_the_less_sure_one_counts():
+    two = np.array([block((0, 4), (0, 4)), block((0, 4), (0, 8))])
+    made = LayeredScene(8, 12, (item(1, 1, two[0], hypotheses=two), item(2, 2, two[1], (1,))))
+    assert (made.uncertainty() == (two[0] ^ two[1])).all()
+
+
+def test_a_mask_without_pixels_is_refused_by_name():
+    with pytest.raises(scene.MaskError, match=r'object 7: a mask must be \[height, width\]'):
+        scene.check_mask(np.zeros((0, 3), bool), 'object 7')

@@ -181,7 +181,9 @@ def test_other_arrays_are_refused_with_type_and_shape(segmenter, bad):
 
 
 @pytest.mark.parametrize('setting, value', [('hypotheses', 0), ('hypotheses', 65), ('steps', 1001),
-                                            ('max_layers', 0), ('min_area', 0), ('seed', -1)])
+                                            ('max_layers', 0), ('max_layers', 65), ('min_area', 0),
+                                            ('min_area', (1 << 20) + 1), ('seed', -1),
+                                            ('seed', 1 << 31)])
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(ValueError, match=f'{setting} must lie in .*got {value}'):
         Settings(**{setting: value})
@@ -231,3 +233,58 @@ def test_after_a_hint_a_frame_must_answer_more_clearly(segmenter, image, monkeyp
     covered = np.zeros((1, 32, 32), bool)
     assert [bool((frames.answers([0], covered).hypotheses > 0.5).any()) for _ in range(2)] == \
         [True, False]
+
+
+def test_images_of_other_shapes_get_what_is_theirs(segmenter, image):
+    pictures = [image, np.ascontiguousarray(image[:128]), image]
+    settings = Settings(max_layers=1, mask_size=64)
+    found = segmenter.layers(pictures, settings)
+    assert [layer.mask.shape for layer, in found] == [
+        segmenter.working_shape(picture, settings) for picture in pictures]
+
+
+def test_the_least_area_is_a_share_of_the_image(segmenter, image):
+    assert segmenter.layers([image], Settings(min_area=64 * 64)) == [[]]
+    segmenter.settings = Settings(min_area=150)
+    scene = segmenter.segment(image)
+    assert scene.objects
+    assert min(item.area for item in scene.objects) >= 150 * 256 ** 2 / 64 ** 2
+
+
+def test_a_large_image_is_averaged_not_picked_from(segmenter):
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 254
+    frames = segmenter.frames([stripes], Settings(mask_size=64))
+    assert (frames._tensor(stripes) - 127 / 255).abs().max() < 0.01
+
+
+def test_a_hint_in_one_frame_asks_no_more_of_another(segmenter, image, monkeypatch):
+    frames = segmenter.frames([image, image], Settings(mask_size=32))
+    drawn = np.zeros((2, 4, 32, 32), np.float32)  # three views, then seams
+    drawn[0, :3, 8:24, 8:24], drawn[1, :3, 8:24, 8:24] = (HINT + CLEAR) / 2, 1
+    monkeypatch.setattr(frames, '_drawn', lambda numbers, cumulative: drawn.copy())
+    covered = np.zeros((2, 32, 32), bool)
+    seen = [(frames.answers([0, 1], covered).hypotheses > 0.5).any(axis=(1, 2, 3)).tolist()
+            for _ in range(2)]
+    assert seen == [[True, True], [False, True]]
+
+
+def test_seams_are_the_images_not_its_mirror_images(segmenter, image):
+    blank = np.zeros((1, 64, 64), bool)
+    one, two = (segmenter.frames([image], Settings(mask_size=64, hypotheses=k)).answers(
+        [0], blank).seams for k in (1, 2))
+    assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.9
+
+
+def test_the_papers_network_stops_below_the_least_area(papers, image):
+    settings = Settings(steps=2, min_area=64 * 64)
+    assert Segmenter.load(papers, 'cpu').layers([image], settings) == [[]]
+
+
+def test_the_least_area_is_told_in_pixels_of_the_masks(segmenter, image, monkeypatch):
+    given = []
+    monkeypatch.setattr('seq_amodal_ros.segmenter.scene_from_layers',
+                        lambda layers, *rest: given.append(rest))
+    segmenter.settings = Settings(mask_size=128, max_layers=1)
+    segmenter.segment(image)
+    assert given == [(256, 256, 40)]

@@ -154,3 +154,21 @@ def test_the_mean_mask_can_be_kept_instead():
     layers = segment_together(lambda _, cumulative: Answers(np.array(
         [rounds if not cumulative.any() else [0 * rounds[0]]])), 1, SHAPE, StopRules(), mean_mask)
     assert np.allclose(layers[0][0].chosen, (square(0, 0, 4) + square(0, 0, 8)) / 2)
+
+
+def test_a_layer_keeps_the_hypotheses_of_what_joined_it():
+    sample, _ = answers([square(0, 0)], [square(8, 8)])
+    layer, = segment_layers(sample, StopRules())
+    assert (layer.hypotheses[0] == square(0, 0) + square(8, 8)).all()
+
+
+def test_what_touches_only_an_earlier_layer_joins_the_last():
+    sample, _ = answers([square(0, 0, 6)], [square(5, 5)], [square(0, 0)])
+    layers = segment_layers(sample, StopRules())
+    assert [np.count_nonzero(layer.mask) for layer in layers] == [36, 16 + 16]
+
+
+def test_a_pixel_of_one_half_is_not_the_layers():
+    layers = segment_layers(lambda cumulative: (square(0, 0) + square(8, 0) / 2)[None]
+                            if not cumulative.any() else square(0, 0, 0)[None], StopRules())
+    assert (layers[0].mask == (square(0, 0) > 0)).all()

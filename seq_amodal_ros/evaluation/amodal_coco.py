@@ -12,7 +12,6 @@ Layers that are not given follow from occluded_by by Eq. 2.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 import json
-import os
 from pathlib import Path
 import struct
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from seq_amodal_ros.evaluation.coco_masks import read_mask, rle_of
 from seq_amodal_ros.evaluation.sample import DatasetError, Sample
+from seq_amodal_ros.files import written_atomic
 from seq_amodal_ros.scene import (
     Box,
     LayeredScene,
@@ -181,23 +181,17 @@ def write_entries(path: Path, entries: Iterable[tuple[dict, list[dict]]],
 
     The description is COCO's own, in its `info`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.{os.getpid()}')
     images: list[dict] = []
-    try:
-        with part.open('w') as stream:
-            stream.write(_head(description) + '"annotations": [')
-            comma = ''
-            for image, annotations in entries:
-                images.append(image)
-                for annotation in annotations:
-                    stream.write(comma + json.dumps(annotation))
-                    comma = ',\n'
-            stream.write(f'], "images": {json.dumps(images)}, '
-                         '"categories": [{"id": 1, "name": "object"}]}')
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_atomic(path) as stream:
+        stream.write(_head(description) + '"annotations": [')
+        comma = ''
+        for image, annotations in entries:
+            images.append(image)
+            for annotation in annotations:
+                stream.write(comma + json.dumps(annotation))
+                comma = ',\n'
+        stream.write(f'], "images": {json.dumps(images)}, '
+                     '"categories": [{"id": 1, "name": "object"}]}')
 
 
 def _head(description: str) -> str:

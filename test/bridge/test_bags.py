@@ -236,3 +236,16 @@ def test_a_broken_bag_is_said_to_be_so_or_read(bag, seed):
                 sample.picture()
     except DatasetError as error:
         assert str(path) in str(error)
+
+
+def test_an_answer_of_another_height_is_named(bag, opened):
+    path = bag((1, TRUTH, scene(1)), (1, ANSWERS, nothing(6)))
+    with pytest.raises(DatasetError, match=r'masks at 0\.000000001: 6x6, its truth is 6x4'):
+        next(opened(path).answers())
+
+
+def test_a_bags_file_is_named_as_the_bag(bag):
+    path = bag((1, IMAGE, image(1)))
+    data, = (item.name for item in path.iterdir() if item.name != 'metadata.yaml')
+    assert data.startswith('bag.')
+    assert data in (path / 'metadata.yaml').read_text()

@@ -1,10 +1,12 @@
 """Every encoding decodes to the same picture; what cannot be decoded is said with its field."""
 
+import io
 from pathlib import Path
 import zlib
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import (
@@ -166,3 +168,17 @@ def test_encoded_images_decode_again(encoding, pixels):
 def test_encoding_what_is_no_picture_is_refused():
     with pytest.raises(ImageError, match="'rgb8' does not go with float64"):
         encode_image(np.zeros((2, 2, 3)), Header())
+
+
+def test_encodings_may_be_in_capitals(rgb):
+    assert (decode_image(message(rgb[..., ::-1], 'BGR8', 3)) == rgb).all()
+
+
+def test_compressed_pictures_are_turned_upright():
+    with io.BytesIO() as file:
+        turned = PillowImage.fromarray(np.zeros((16, 32, 3), np.uint8))
+        exif = turned.getexif()
+        exif[0x0112] = 6
+        turned.save(file, 'jpeg', exif=exif)
+        data = file.getvalue()
+    assert decode_compressed(CompressedImage(format='jpeg', data=data)).shape == (32, 16, 3)

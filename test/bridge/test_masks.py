@@ -53,7 +53,9 @@ def test_nothing_beyond_the_region_is_touched():
 
 @pytest.mark.parametrize('changes, reason', [
     ({'x': 6}, r'region of 3x2 at \(6, 1\) reaches beyond the image of 8x8'),
+    ({'y': 7}, r'region of 3x2 at \(2, 7\) reaches beyond the image of 8x8'),
     ({'height': 2**32 - 1}, 'reaches beyond'),
+    ({'data': bytes(3)}, 'data holds 3 bytes, a region of 3x2 needs 2'),
     ({'data': b'\x00'}, 'data holds 1 bytes, a region of 3x2 needs 2'),
 ])
 def test_malformed_messages_name_the_field(changes, reason):

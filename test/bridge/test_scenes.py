@@ -104,3 +104,9 @@ def test_more_than_memory_should_hold_is_refused(message, side, hypotheses):
     message.objects[0].hypotheses = [pack(np.zeros((1, 1), bool))] * hypotheses
     with pytest.raises(MaskError, match='are more than a message may hold'):
         message_to_scene(message)
+
+
+def test_a_box_is_as_wide_and_as_high_as_it_is():
+    box = bounding_box_2d(Box(2, 3, 4, 6))
+    centre = box.center.position
+    assert (centre.x, centre.y, box.size_x, box.size_y) == (4.0, 6.0, 4.0, 6.0)

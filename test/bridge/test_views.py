@@ -31,3 +31,9 @@ def test_detections_come_in_pick_order_with_amodal_boxes(scene):
     assert (second.bbox.center.position.x, second.bbox.size_x) == (3.5, 3.0)
     assert second.header.frame_id == 'f'
     assert second.results[0].hypothesis.score == pytest.approx(0.8)
+
+
+def test_detections_are_of_the_only_class(scene):
+    found = detections(scene, Header(frame_id='f'))
+    assert found.header.frame_id == 'f'
+    assert {d.results[0].hypothesis.class_id for d in found.detections} == {'object'}

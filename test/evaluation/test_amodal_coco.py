@@ -6,6 +6,7 @@ import struct
 import numpy as np
 from PIL import Image
 import pytest
+from seq_amodal_ros.evaluation import amodal_coco
 from seq_amodal_ros.evaluation.amodal_coco import (
     load_image,
     read_amodal_coco,
@@ -13,7 +14,7 @@ from seq_amodal_ros.evaluation.amodal_coco import (
     samples,
     write_amodal_coco,
 )
-from seq_amodal_ros.evaluation.coco_masks import read_mask
+from seq_amodal_ros.evaluation.coco_masks import read_mask, rle_of
 from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 
@@ -182,4 +183,81 @@ def test_what_has_no_order_is_refused(dataset, key, reason):
             first.pop('occluded_by')
     edit(dataset, spoil)
     with pytest.raises(DatasetError, match=reason):
+        list(samples(dataset))
+
+
+@pytest.mark.parametrize('name, most, reason', [
+    ('MAX_FILE', 99, r'annotations\.json: larger than'),
+    ('MAX_PIXELS', 119, r'annotations\.json: image 1: size 12x10 is not 1 to 119 pixels'),
+    ('MAX_MASK_PIXELS', 239, 'image 1: 2 masks of 12x10 are more than 239 pixels')])
+def test_more_than_memory_should_hold_is_refused(dataset, monkeypatch, name, most, reason):
+    monkeypatch.setattr(amodal_coco, name, most)
+    with pytest.raises(DatasetError, match=reason):
+        list(samples(dataset))
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(dataset, monkeypatch):
+    monkeypatch.setattr(amodal_coco, 'MAX_PIXELS', 119)
+    with pytest.raises(DatasetError, match=r'a\.png: 12x10 is more than 119 pixels'):
+        load_image(dataset.with_name('a.png'))
+
+
+def test_of_several_images_every_annotation_has_an_id_of_its_own(dataset):
+    front, back = np.zeros((2, 10, 12), bool)
+    front[1:5, 1:5], back[3:8, 4:10] = True, True
+    scene = LayeredScene(10, 12, (AmodalObject(1, 1, front, front[None], 1.0),
+                                  AmodalObject(2, 2, back, back[None], 1.0, (1,))))
+    write_amodal_coco(dataset, {'a.png': scene, 'b.png': scene})
+    found = json.loads(dataset.read_text())['annotations']
+    assert [(a['id'], a['image_id'], a['occluded_by']) for a in found] == [
+        (1, 1, []), (2, 1, [1]), (3, 2, []), (4, 2, [3])]
+    assert found[1]['bbox'] == [4, 3, 6, 5]  # COCO's: left, top, width, height
+    assert found[1]['area'] == 30
+
+
+def test_what_ends_in_the_middle_leaves_the_old_file(dataset):
+    def entries():
+        yield {'id': 1}, []
+        raise ValueError('stopped')
+    before = dataset.read_bytes()
+    with pytest.raises(ValueError, match='stopped'):
+        amodal_coco.write_entries(dataset, entries())
+    assert dataset.read_bytes() == before
+    assert sorted(path.name for path in dataset.parent.iterdir()) == ['a.png', 'annotations.json']
+
+
+def test_no_more_images_are_read_than_asked_for(dataset):
+    (image, annotations), = read_amodal_coco(dataset)
+    amodal_coco.write_entries(dataset, [(image, annotations), ({**image, 'id': 2}, [])])
+    assert [len(list(samples(dataset, limit))) for limit in (None, 1)] == [2, 1]
+
+
+def test_where_one_object_gives_a_layer_alone_masks_tell_who_lies_on_whom(dataset):
+    edit(dataset, lambda c: c['annotations'][1].pop('occluded_by'))
+    assert next(samples(dataset)).occluded.tolist() == [[False, False], [True, False]]
+
+
+@pytest.mark.parametrize('point', [(14, 3), (-2, 3), (3, -2)])
+def test_a_polygon_may_leave_the_image_on_no_side(dataset, point):
+    edit(dataset, lambda c: c['annotations'][0].update(segmentation=[[1, 1, 2, 1, *point]]))
+    with pytest.raises(DatasetError, match='lies outside of the image, which is 12x10'):
+        list(samples(dataset))
+
+
+def test_an_object_of_several_polygons_is_all_of_them(dataset):
+    edit(dataset, lambda c: c['annotations'][0].update(
+        segmentation=[[1, 1, 3, 1, 3, 3, 1, 3], [6, 6, 9, 6, 9, 9, 6, 9]]))
+    assert next(samples(dataset)).masks[0].sum() == 4 + 9
+
+
+def test_a_ragged_mask_comes_back_from_its_compressed_runs(dataset):
+    mask = np.random.default_rng(0).random((40, 30)) < np.linspace(0, 1, 30)
+    assert (read_mask(rle_of(mask), 40, 30, 'it', 'it') == mask).all()
+
+
+@pytest.mark.parametrize('counts, reason', [('l1V2F', 'negative run'),        # 60, 70, -10
+                                            ('p1h2', 'other characters')])    # 0 or 32, 88
+def test_compressed_runs_that_cannot_be_are_refused(dataset, counts, reason):
+    edit(dataset, lambda c: c['annotations'][0]['segmentation'].update(counts=counts))
+    with pytest.raises(DatasetError, match=f'annotation 1: segmentation is .*{reason}'):
         list(samples(dataset))

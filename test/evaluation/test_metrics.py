@@ -84,3 +84,20 @@ def test_the_order_of_a_pair_is_asked_where_one_lies_on_the_other(layers):
     assert (score.result()['pairs'], score.result()['ordered']) == (1, 100)
     score.add(masks, np.array([1, 1, 2]), truth)
     assert (score.result()['pairs'], score.result()['ordered']) == (2, 50)
+
+
+def test_a_layer_has_both_scores_over_its_images_and_over_all():
+    score = LayerScore()
+    score.add(rows(0), rows(0, 1))
+    result, ap = score.result(all_images=2, all_pixels=32), average_precision(rows(0), rows(0, 1))
+    assert (result['ap'], result['ap_zeroed']) == (100 * ap, 50 * ap)
+    assert ap != result['iou'] / 100
+
+
+def test_half_is_found_and_less_counts_for_the_overlap_alone():
+    score = ObjectScore()
+    score.add(np.array([rows(0), rows(1, 2, 3)]), np.array([1, 1]),
+              Truth(np.array([rows(0, 1), rows(3)]), np.array([1, 1]), NO_PAIR[:2, :2]))
+    result = score.result()
+    assert (result['recall'], result['precision']) == (50, 50)
+    assert result['iou'] == pytest.approx(100 * (1 / 2 + 1 / 3) / 2)

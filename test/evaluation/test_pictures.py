@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from seq_amodal_ros.evaluation.pictures import (
+    CAPTION,
+    colour,
     draw_by_layer,
+    draw_hypothesis,
     draw_layers,
     draw_uncertainty,
     overview,
@@ -75,3 +78,42 @@ def test_a_long_picture_makes_no_huge_sheet(height, width):
     sheet = overview(np.zeros((height, width, 3), np.uint8), scene)
     assert sheet.shape[1] > 3 * PANEL
     assert sheet.size < 10e6
+
+
+def test_what_is_in_doubt_is_warm(image, scene):
+    red, _, blue = draw_uncertainty(image, scene)[45, 55].astype(int)
+    assert red > blue + 30
+
+
+def test_each_hypothesis_is_drawn(image, scene):
+    outlines = [(draw_hypothesis(image, scene, k) != draw_hypothesis(
+        image, LayeredScene(60, 80, ()), k)).any(axis=2) for k in range(2)]
+    assert outlines[0][30, 59] and not outlines[1][30, 59]
+    assert outlines[1][30, 39] and not outlines[0][30, 39]
+
+
+def test_hidden_parts_are_outlined_but_not_filled(image, scene):
+    drawn, front = draw_layers(image, scene), replace(scene, objects=scene.objects[:1])
+    assert (drawn[25, 25] == draw_layers(image, front)[25, 25]).all()  # inside both
+    assert (drawn[20, 27] != draw_layers(image, front)[20, 27]).any()  # where the hidden one ends
+
+
+def test_the_sheet_shows_the_image_in_its_colours_and_every_layer(scene):
+    image = np.full((60, 80, 3), (200, 10, 20), np.uint8)
+    scene = LayeredScene(240, 320, tuple(replace(
+        item, mask=np.kron(item.mask, np.ones((4, 4), bool)),
+        hypotheses=np.kron(item.hypotheses, np.ones((1, 4, 4), bool))) for item in scene.objects))
+    image = np.full((240, PANEL, 3), (200, 10, 20), np.uint8)
+    sheet = overview(image, scene)
+    row = 240 + CAPTION
+    assert (sheet[CAPTION:row, :PANEL] == image).all()
+    for i in (1, 2):
+        left = (i - 1) * (PANEL + 4)
+        assert (sheet[row + CAPTION:2 * row, left:left + PANEL] ==
+                draw_layers(image, scene, i)).all()
+
+
+def test_the_outline_of_what_lies_in_front_is_on_top(image, scene):
+    crossing = draw_layers(image, scene)[20, 29].astype(int)  # of both outlines
+    front, back = (np.abs(crossing - colour(item.id)).sum() for item in scene.objects)
+    assert front < back

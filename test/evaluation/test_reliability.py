@@ -1,6 +1,7 @@
 """The reliability diagram shows each bin where it is, beside the diagonal."""
 
 import numpy as np
+import pytest
 from seq_amodal_ros.evaluation.reliability import draw_reliability, MARGIN, SIDE
 
 
@@ -25,3 +26,9 @@ def test_a_bin_that_says_too_much_hangs_below_it():
 
 def test_without_any_hidden_pixel_the_diagram_is_empty():
     assert not blue(draw_reliability([], 0.0))[0].size
+
+
+def test_a_dots_area_is_its_share_of_the_pixels():
+    few, many = ({'said': x, 'true': x, 'pixels': n} for x, n in ((0.2, 1), (0.8, 4)))
+    _, said = blue(draw_reliability([few, many], 0.0))
+    assert (said > 0.5).sum() / (said < 0.5).sum() == pytest.approx(4, rel=0.2)

@@ -54,3 +54,22 @@ def test_a_blank_layer_before_another_and_masks_of_1_are_refused(tmp_path):
     Image.fromarray(layered[0].astype(np.uint8)).save(tmp_path / 'ones' / 'a_1' / 'mask.png')
     with pytest.raises(DatasetError, match=r'mask\.png: values up to 1;'):
         list(sas.samples(tmp_path / 'ones'))
+
+
+def test_masks_of_another_size_than_the_image_are_named(folder):
+    Image.fromarray(np.zeros((8, 6), np.uint8)).save(folder / 'scene_2' / 'mask.png')
+    with pytest.raises(DatasetError, match=r'scene_2/mask\.png: 6x8, its image is 8x6'):
+        list(sas.samples(folder))
+
+
+def test_images_come_back_in_their_colours_by_name_as_many_as_asked_for(tmp_path):
+    image, layered = np.full((6, 8, 3), (200, 10, 20), np.uint8), np.zeros((11, 6, 8), bool)
+    layered[range(11), 1:5, :2] = True
+    for name in ('b_2', 'a'):
+        sas.write(tmp_path, name, image, layered)
+    found = list(sas.samples(tmp_path))
+    assert [sample.name for sample in found] == [
+        str(tmp_path / name / 'image.png') for name in ('a_1', 'b_2_1')]
+    assert (found[0].read() == image).all()
+    assert len(found[0].layers) == 11
+    assert len(list(sas.samples(tmp_path, 1))) == 1

@@ -2,6 +2,7 @@
 
 import shutil
 
+from PIL import Image as PillowImage
 import pytest
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
@@ -64,3 +65,35 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 def test_a_home_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r'^~nobody_here: '):
         pictures_in(['~nobody_here'])
+
+
+def test_pictures_go_round_and_round(graph, peer, composed, tmp_path, wait_until):
+    for name, source in zip('ab', sorted((composed / 'images').iterdir())):
+        shutil.copy(source, tmp_path / f'{name}.png')
+    peer.listen(Image, 'image', best_effort=True)
+    graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(tmp_path)]),
+                                           Parameter('rate', value=20.0)]))
+    assert wait_until(lambda: len(peer.heard['image']) >= 3)
+    first, second, third = (decode_image(message) for message in peer.heard['image'][:3])
+    assert (first == third).all() and (first != second).any()
+
+
+def test_compressed_pictures_say_their_format_frame_and_time(graph, peer, tmp_path, wait_until):
+    for name, kind in (('a.jpg', 'jpeg'), ('b.PNG', 'png')):
+        PillowImage.new('RGB', (8, 8)).save(tmp_path / name, kind)
+    peer.listen(CompressedImage, 'image/compressed', best_effort=True)
+    graph(ImagePlayer(parameter_overrides=[Parameter('folders', value=[str(tmp_path)]),
+                                           Parameter('rate', value=20.0)]))
+    assert wait_until(lambda: len(peer.heard['image/compressed']) >= 2)
+    found = peer.heard['image/compressed'][:2]
+    assert sorted(message.format for message in found) == ['jpeg', 'png']
+    assert {message.header.frame_id for message in found} == {'camera_optical_frame'}
+    assert all(message.header.stamp.sec for message in found)
+
+
+def test_pictures_come_by_folder_as_given_then_by_name(tmp_path):
+    for name in ('b/1.PNG', 'b/2.jpg', 'a/3.jpeg', 'a/notes.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = pictures_in([str(tmp_path / 'b'), str(tmp_path / 'a')])
+    assert [path.name for path in found] == ['1.PNG', '2.jpg', '3.jpeg']

@@ -32,3 +32,10 @@ def test_closing_wakes_the_worker_with_nothing():
     worker.join(10)
     assert taken == [None]
     assert slot.closed
+
+
+def test_what_lies_in_a_slot_that_is_closed_is_dropped():
+    slot = LatestSlot()
+    slot.put('a')
+    slot.close()
+    assert slot.take() is None

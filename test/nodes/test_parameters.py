@@ -76,3 +76,16 @@ def test_what_is_read_once_cannot_be_set_later(graph):
     result, = graph(PerceptionNode()).set_parameters([Parameter('autostart', value=False)])
     assert not result.successful
     assert 'read-only' in result.reason
+
+
+def test_what_a_part_of_the_node_declares_later_is_not_unknown(graph):
+    node = graph(Node('some_node', parameter_overrides=[
+        Parameter('qos_overrides./image.subscription.reliability', value='reliable'),
+        Parameter('diagnostic_updater.period', value=2.0), Parameter('hypothesis', value=1)]))
+    assert parameters.unknown(node) == ['hypothesis']
+
+
+@pytest.mark.parametrize('name', parameters.FIXED)
+def test_what_is_read_at_configure_cannot_change_afterwards(name):
+    assert 'clean it up first' in parameters.refusal(
+        [Parameter(name, value=parameters.FIXED[name].default)], configured=True)

@@ -3,13 +3,16 @@
 import signal
 import subprocess
 import threading
+from types import SimpleNamespace
 import weakref
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_updater import DiagnosticStatusWrapper
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 import pytest
+from rclpy.duration import Duration
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data, ReliabilityPolicy
@@ -20,9 +23,11 @@ from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.nodes import perception_node
 from seq_amodal_ros.nodes.perception_node import PerceptionNode
 from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.scene import LayeredScene
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
@@ -367,3 +372,26 @@ def test_nodes_of_two_namespaces_have_names_of_their_own_on_diagnostics(graph, p
         graph(PerceptionNode(namespace=name))
     assert wait_until(lambda: {'/left/perception: perception', '/right/perception: perception'} <= {
         status.name for array in planner.heard['/diagnostics'] for status in array.status})
+
+
+def test_the_overlay_is_the_image_with_its_layers(active, planner, pixels, wait_until):
+    planner.listen(Image, '/perception/overlay')
+    assert wait_until(lambda: active.count_subscribers('/perception/overlay'))
+    planner.say('image', image(pixels))
+    assert wait_until(lambda: planner.heard[MASKS] and planner.heard['/perception/overlay'])
+    scene, overlay = planner.heard[MASKS][0], planner.heard['/perception/overlay'][0]
+    assert (decode_image(overlay) == draw_layers(pixels, message_to_scene(scene))).all()
+
+
+def test_diagnostics_tell_received_from_dropped_and_how_old_an_answer_is(node, pixels):
+    node._segmenter = SimpleNamespace(
+        label='m', segment=lambda image, ended: LayeredScene(256, 256, ()))
+    message = image(pixels)
+    message.header.stamp = (node.get_clock().now() - Duration(seconds=5)).to_msg()
+    for _ in range(3):
+        node._slot.put(message)
+    node._segment(message, decode_image, node._slot)
+    said = {pair.key: pair.value for pair in node._diagnose(DiagnosticStatusWrapper()).values}
+    assert (said['frames received'], said['frames dropped'], said['answers']) == ('3', '2', '1')
+    assert 0 <= float(said['seconds a frame']) < 60
+    assert 5 <= float(said['age of the last answer, seconds']) < 65

@@ -6,6 +6,7 @@ import pytest
 from rclpy.parameter import Parameter
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import scene_to_message
+from seq_amodal_ros.evaluation.pictures import overview, png
 from seq_amodal_ros.nodes import top_layer_picker
 from seq_amodal_ros.nodes.top_layer_picker import sentence, TopLayerPicker
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
@@ -91,3 +92,21 @@ def test_the_sentence_says_what_to_pick_and_what_must_move_first():
     assert sentence(SCENE) == ('2 objects on 2 layers; pick 1 (layer 1, 100% visible), '
                                'then 2 (layer 2, 90% visible, after 1)')
     assert sentence(LayeredScene(40, 60, ())) == 'nothing to pick'
+
+
+def test_the_sentence_is_in_pick_order_however_the_message_was():
+    assert sentence(LayeredScene(40, 60, SCENE.objects[::-1])) == sentence(SCENE)
+
+
+def test_each_scene_is_drawn_on_its_own_image_in_its_colours(graph, peer, tmp_path, wait_until):
+    picker = graph(TopLayerPicker(parameter_overrides=[
+        Parameter('pictures', value=str(tmp_path)), Parameter('scenes', value=2)]))
+    colours = {1: (200, 10, 20), 2: (10, 20, 200)}
+    pictures = {i: np.full((40, 60, 3), colour, np.uint8) for i, colour in colours.items()}
+    for i, picture in pictures.items():
+        peer.say('image', encode_image(picture, Header(stamp=Time(sec=i))))
+    for i in pictures:
+        peer.say('masks', scene_to_message(SCENE, Header(stamp=Time(sec=i)), 'm'))
+    assert wait_until(lambda: picker.done)
+    for i, picture in pictures.items():
+        assert (tmp_path / f'scene_00{i}.png').read_bytes() == png(overview(picture, SCENE))

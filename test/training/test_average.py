@@ -53,3 +53,21 @@ def test_weights_go_to_a_file_that_they_load_from_again(tmp_path, capsys, name):
     assert main([*map(str, paths), '--out', str(tmp_path / name)]) == 2
     assert f'{name}: weights are written to a file that ends in' in capsys.readouterr().err
     assert load_checkpoint(paths[1]).training == {'steps': 1}
+
+
+@pytest.mark.parametrize('name, schedule, values', [('schedule', 'flow', (-0.5, 0.5)),
+                                                    ('mask_values', 'cosine', (0.0, 1.0))])
+def test_what_was_noised_otherwise_is_not_averaged(tmp_path, capsys, name, schedule, values):
+    first, out = saved(tmp_path / 'first.safetensors', 1), tmp_path / 'both.safetensors'
+    second = tmp_path / 'second.safetensors'
+    save_checkpoint(second, load_checkpoint(first).model, schedule, values, {})
+    assert main([str(first), str(second), '--out', str(out)]) == 2
+    assert f'differ in {name}' in capsys.readouterr().err
+
+
+def test_an_average_of_an_average_tells_both_and_is_half_and_half_by_itself(tmp_path):
+    paths = [saved(tmp_path / f'{seed}.safetensors', seed) for seed in (1, 2)]
+    out = tmp_path / 'both.safetensors'
+    assert main([*map(str, paths), '--out', str(out)]) == 0
+    assert main([str(paths[0]), str(out), '--share', '0.9', '--out', str(out)]) == 0
+    assert [each['share'] for each in load_checkpoint(out).training['averaged']] == [0.5, 0.9]

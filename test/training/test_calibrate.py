@@ -110,3 +110,18 @@ def test_weights_that_are_not_there_are_named(tmp_path, capsys):
     assert main([str(tmp_path / 'none.safetensors'), '--out', str(out)]) == 2
     assert 'none.safetensors' in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_most_that_was_tried_is_said_too():
+    assert 'temperature 3.0 is the most that was tried' in at_an_end(3.0, 0.0)
+    assert 'offset 1.5 is the most that was tried' in at_an_end(1.0, 1.5)
+
+
+def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('training.calibrate.validation', lambda *given: pytest.fail('it began'))
+    (tmp_path / 'file').touch()
+    out = tmp_path / 'file' / 'calibrated.safetensors'
+    assert main(['default', '--bias', '0', '--device', 'cpu', '--out', str(out)]) == 2
+    assert 'cannot be written' in capsys.readouterr().err
+    assert main(['default', '--bias', '-5', '--out', str(tmp_path / 'a.safetensors')]) == 2
+    assert 'a bias must lie in' in capsys.readouterr().err

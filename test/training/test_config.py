@@ -53,6 +53,8 @@ def test_wrong_keys_and_values_are_named(tmp_path, change, reason):
     ('protocols', {}, 'protocols must weigh one at least'),
     ('protocols', {'mixed': 0.0}, 'protocols must weigh one at least'),
     ('protocols', {'mixed': 1.0, 'bin': -1.0}, 'none below 0'),
+    ('scenes_per_step', 0, 'count from 1'), ('learns', ('masks', 'depth'), 'learns must list'),
+    ('learns', (), 'learns must list'), ('learning_rate', 2.0, 'learning_rate must lie in'),
     ('learning_rate', 0.0, 'learning_rate must lie in'), ('ema', 2.0, 'ema must lie in 0 to 1'),
     ('warmup', -5, 'warmup must lie in'), ('signal_scale', 0.0, 'signal_scale must lie in'),
     ('encoder_rate', -1.0, 'encoder_rate must lie in'), ('seed', 10 ** 30, 'seed must lie in'),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from training.cutouts import CutoutError, read_cutouts, SIDE, split
+from training.cutouts import CutoutError, PART, read_cutouts, SIDE, split
 
 
 def save(path, **changes):
@@ -74,3 +74,13 @@ def test_what_nobody_could_see_at_any_size_is_named(tmp_path):
                 class_names=np.array(['dot']), variety=None)
     with pytest.raises(CutoutError, match=r'dot\.npz: picture 1 shows fewer than 25 pixels'):
         read_cutouts(path)
+
+
+def test_pictures_keep_their_place_side_and_colour(tmp_path):
+    rgba = np.zeros((PART + 1, 20, 10, 4), np.uint8)
+    rgba[:, :5, :, :] = (200, 100, 10, 255)
+    path = save(tmp_path / 'many.npz', rgba=rgba, label=np.zeros(len(rgba), int), variety=None)
+    pictures = read_cutouts(path).rgba
+    assert pictures.shape == (PART + 1, 4, SIDE, SIDE)
+    assert pictures[-1, :, 10, 50].tolist() == [200, 100, 10, 255]
+    assert not pictures[-1, 3, SIDE // 4:].any()

@@ -48,3 +48,13 @@ def test_what_is_held_out_is_not_composed_of(config, tmp_path):
     np.savez(tmp_path / 'mine.npz', rgba=rgba, label=np.arange(3), class_names=names,
              variety=np.array(['Apple', given.held_classes[0], given.held_varieties[0]]))
     assert Feed(given, [tmp_path / 'mine.npz'], [], 'cpu').held['mine'] == 1
+
+
+def test_scenes_are_made_at_the_size_and_zoom_and_on_the_photographs_asked_for(
+        config, edited, tmp_path, photographs):
+    protocol = edited(tmp_path / 'few.yaml', tmp_path / 'on.yaml', backgrounds={'photograph': 1})
+    given = read_config(edited(config, tmp_path / 'mine.yaml', zoom=[0.5, 0.7],
+                               protocols={str(protocol): 1}))
+    (compositor, count), = Feed(given, [], [], 'cpu', photographs).served
+    assert (compositor.side, compositor.zoom, count) == (64, given.zoom, 2)
+    assert len(compositor.photographs)

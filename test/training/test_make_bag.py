@@ -5,13 +5,15 @@ import pytest
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
-from seq_amodal_ros.bridge.images import decode_compressed
+from seq_amodal_ros.bridge.bags import IMAGE_TOPIC
+from seq_amodal_ros.bridge.images import decode_compressed, decode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.planning import pick_order
+from seq_amodal_ros.scene import LayeredScene
 from training.engine.compositor import Compositor
 from training.engine.protocols import FOLDER, read_protocol
 from training.engine.sources import sources_of
-from training.make_bag import cleared, in_view, main, stacked_depth
+from training.make_bag import cleared, in_view, main, recorded, stacked_depth, View
 
 FEW = ['--frames', '6', '--width', '160', '--height', '120', '--rate', '5']
 
@@ -147,3 +149,21 @@ def test_only_what_shows_is_in_view():
     masks[0, :20], masks[1, :21, :9], masks[2, 10:30] = True, True, True
     assert in_view(masks).tolist() == masks[[0, 2]].tolist()  # of the second 9 pixels show
     assert len(in_view(masks[:0])) == 0
+
+
+def test_a_view_is_said_in_its_colours_frame_and_by_the_cameras_matrix():
+    image = np.full((48, 64, 3), (200, 10, 20), np.uint8)
+    view = View(image, np.full((48, 64), 800, np.uint16), LayeredScene(48, 64, ()))
+    for compressed, topic in ((True, f'{IMAGE_TOPIC}/compressed'), (False, IMAGE_TOPIC)):
+        said = {topic: message for _, topic, message in recorded([view], 10, compressed)}
+        decode = decode_compressed if compressed else decode_image
+        assert np.abs(decode(said[topic]).astype(int) - image).max() <= 4
+        assert {message.header.frame_id for message in said.values()} == {'camera_optical_frame'}
+        assert said['/camera/depth/image_raw'].encoding == '16UC1'
+        k = said['/camera/camera_info'].k.reshape(3, 3)
+        assert k.tolist() == [[64, 0, 32], [0, 64, 24], [0, 0, 1]]
+        assert (said['/camera/camera_info'].p.reshape(3, 4)[:, :3] == k).all()
+
+
+def test_a_nearer_camera_is_nearer_to_what_is_stacked_too():
+    assert stacked_depth(np.array([[[True, False]]]), (1, 2), 2.0).tolist() == [[360, 400]]

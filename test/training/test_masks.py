@@ -24,3 +24,9 @@ def test_sizes_that_do_not_divide_keep_their_share():
     mask = np.zeros((100, 150), bool)
     mask[:50, :75] = True
     assert np.count_nonzero(shrink_mask(mask, 64)) == 32 * 32
+
+
+def test_rows_stay_rows():
+    mask = np.zeros((100, 150), bool)
+    mask[:25] = True
+    assert np.array_equal(np.flatnonzero(shrink_mask(mask, 64).all(axis=1)), range(16))

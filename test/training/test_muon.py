@@ -92,3 +92,15 @@ def test_a_step_looks_ahead_along_the_momentum():
     ahead = (1 - MOMENTUM) * second + MOMENTUM * momentum  # Nesterov's
     expected = -0.01 * ADAM_SIZE * 32 ** 0.5 * orthogonal(ahead)
     assert torch.allclose(weight.detach() - before, expected, atol=1e-5)
+
+
+def test_a_gradient_of_nothing_turns_nothing():
+    assert not orthogonal(torch.zeros(16, 24)).any()
+
+
+def test_what_has_no_gradient_stays_and_a_closure_says_the_loss():
+    weight, bias = nn.Parameter(torch.ones(16, 16)), nn.Parameter(torch.ones(16))
+    muon = Muon([{'params': [weight], 'lr': 0.01, 'orthogonal': True},
+                 {'params': [bias], 'lr': 0.01, 'orthogonal': False}], 0.5, BETAS)
+    assert muon.step(lambda: 7.0) == 7
+    assert (weight == 1).all() and (bias == 1).all()

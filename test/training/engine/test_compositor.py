@@ -187,3 +187,8 @@ def test_shadows_darken_what_lies_beneath_and_move_nothing(compositor):
     top = scenes[0.0].masks[:, :1].float()
     assert change.mean() < -0.002
     assert (change * (1 - top)).abs().mean() > 2 * (change * top).abs().mean()
+
+
+def test_sources_are_drawn_from_by_their_weight(source):
+    maker = Compositor([source, source], [0.0, 1.0], read_protocol('mixed'), 64)
+    assert maker._pictures(SceneRandom(0, torch.arange(50))).min() >= len(source)

@@ -157,3 +157,28 @@ def test_objects_that_merely_graze_another_are_taken_out():
 def test_objects_below_the_deepest_layer_are_taken_out():
     stack = front_to_back((0, 3), (2, 5), (4, 7), (6, 8))
     assert clear_layers(stack, 1, 1, max_layers=2).tolist() == [[1, 2, 0, 1]]
+
+
+def test_a_picture_has_rows_columns_and_colours_in_their_places():
+    image = torch.zeros(1, 3, 4, 4)
+    image[0, 0, 1] = 1
+    scenes = Scenes(image, torch.zeros(1, 1, 4, 4, dtype=torch.bool), torch.zeros(1, 1))
+    assert scenes.picture(0)[1].tolist() == [[255, 0, 0]] * 4
+    assert not scenes.picture(0)[[0, 2, 3]].any()
+
+
+@pytest.mark.parametrize('columns, is_open', [(3, True), (4, False), (6, False)])
+def test_an_object_is_open_until_half_of_it_is_covered(columns, is_open):
+    covered = torch.zeros(1, 1, 12, 12)
+    covered[..., :columns] = 1
+    found = strips((0, 8)).targets(torch.zeros(1, dtype=torch.int64), covered)
+    assert found.any() == is_open
+
+
+def test_a_smaller_mask_is_set_where_half_of_a_pixel_is():
+    masks = torch.zeros(1, 1, 12, 12, dtype=torch.bool)
+    masks[..., :5, :5] = True
+    scenes = Scenes(torch.zeros(1, 3, 12, 12), masks, torch.ones(1, 1, dtype=torch.int64))
+    target = scenes.samples(6)[1][0, 0]
+    assert target[2, 1] == target[1, 2] == 1
+    assert target[2, 2] == 0
