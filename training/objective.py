@@ -26,14 +26,13 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     """
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
-    pyramid = tuple(level[scene] for level in model.encode(image))
+    pyramid = taken(model.encode(image), scene)
     own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
     growing = torch.nonzero(own)[:, 0]
     for _ in range(OWN_LAYERS):
         if not len(growing):
             break
-        covered[growing] = advanced(model, tuple(level[growing] for level in pyramid),
-                                    covered[growing], generator)
+        covered[growing] = advanced(model, taken(pyramid, growing), covered[growing], generator)
         again = torch.rand(len(growing), generator=generator, device=target.device)
         growing = growing[again < config.own_cumulative]
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
@@ -52,20 +51,30 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     conditioned = torch.nonzero((conditioned < config.self_conditioning) & ~starts)[:, 0]
     if len(conditioned):
         with torch.no_grad():
-            logit = model.denoise(tuple(level[conditioned] for level in pyramid),
-                                  covered[conditioned], x_t[conditioned], t[conditioned],
-                                  previous[conditioned])
+            logit = model.denoise(taken(pyramid, conditioned), covered[conditioned],
+                                  x_t[conditioned], t[conditioned], previous[conditioned])
             previous[conditioned] = logit.float().sigmoid() * 2 - 1
     logit = model.denoise(pyramid, covered, x_t, t, previous).float()
     losses = {'masks': mask_loss(logit, target, inside * (1 - covered), config)}
     if 'seams' in config.learns:
         count = max(1, round(config.seams_share * len(scene)))
         rows = torch.randperm(len(scene), generator=generator, device=target.device)[:count]
-        guess = model.seams(tuple(level[rows] for level in pyramid), covered[rows],
+        guess = model.seams(taken(pyramid, rows), covered[rows],
                             logit[rows].detach().sigmoid()).float()
         losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams[rows],
                                                                       inside[rows])
     return {name: losses[name] for name in config.learns}
+
+
+def taken(pyramid: Pyramid, rows: Tensor) -> Pyramid:
+    """
+    Return those rows, int64 [n], of every level.
+
+    By index_select, whose gradient a CPU adds up in a fixed order: by [] several threads add as
+    they come, and no run ends like another.
+    """
+    fine, middle, coarse = (level.index_select(0, rows) for level in pyramid)
+    return fine, middle, coarse
 
 
 def mask_loss(logit: Tensor, target: Tensor, visible: Tensor, config: TrainConfig) -> Tensor:

@@ -5,9 +5,9 @@ Train the encode-once denoiser on composed scenes (Alg. 1).
         --recorded runs/piles/annotations.json
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
-`--minutes`, goes on when the same command is given again, as if it had not been stopped. The
-averaged weights are exported to RUN/weights.safetensors. With `--start` a new run goes on from
-earlier weights.
+`--minutes`, goes on when the same command is given again, as if it had not been stopped, but for
+rounding. The averaged weights are exported to RUN/weights.safetensors. With `--start` a new run
+goes on from earlier weights.
 """
 
 import argparse
@@ -199,7 +199,10 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
     began, before = time.monotonic(), run.seconds
     bar = tqdm(total=config.steps, initial=run.step, unit='step', mininterval=5)
     ahead = ThreadPoolExecutor(1)  # the next scenes are made while these are learnt
-    hand = ThreadPoolExecutor(1)  # Ctrl-C does not reach it: the step in work is taken whole
+    # Ctrl-C does not reach it: the step in work is taken whole. By as many threads as there are
+    # now, before those that make scenes take one each.
+    hand = ThreadPoolExecutor(1, initializer=torch.set_num_threads,
+                              initargs=(torch.get_num_threads(),))
     upcoming = ahead.submit(feed.scenes)
     try:
         while run.step < config.steps and time.monotonic() - began < 60 * minutes:
