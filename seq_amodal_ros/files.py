@@ -31,7 +31,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = _target(path)
-        parts[target.with_name(f'.{target.name}.{os.getpid()}')] = target, files[path]
+        parts[_beside(target)] = target, files[path]
     try:
         for part, (_, data) in parts.items():
             part.write_bytes(data)
@@ -47,7 +47,7 @@ def written_atomic(path: Path) -> Iterator[TextIO]:
     """Yield a stream for a text too long to be held, and move it into place as `write_atomic`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     target = _target(path)
-    part = target.with_name(f'.{target.name}.{os.getpid()}')
+    part = _beside(target)
     try:
         with part.open('w') as stream:
             yield stream
@@ -64,8 +64,7 @@ def check_writable(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        target = _target(path)
-        probe = target.with_name(f'.{target.name}.{os.getpid()}')
+        probe = _beside(_target(path))
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:
@@ -79,3 +78,8 @@ def _target(path: Path) -> Path:
     if path.exists() and not path.is_file():
         raise OSError(f'{path} is no plain file, and stays what it is')
     return path.resolve()
+
+
+def _beside(target: Path) -> Path:
+    """Return where this process writes what becomes `target`: hidden, in the same folder."""
+    return target.with_name(f'.{target.name}.{os.getpid()}')

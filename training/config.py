@@ -7,14 +7,12 @@ from pathlib import Path
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
 from training.engine.protocols import read_protocols
-from training.settings import check_ranges, made, read_changes, read_settings
+from training.settings import check_ranges, made, OPTIMISER_RANGES, read_changes, read_settings
 
 DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative', 'seams_share')
-OPTIMISER_RANGES = {'learning_rate': (1e-9, 1), 'weight_decay': (0, 1), 'warmup': (0, 1_000_000),
-                    'seed': (0, 1 << 31)}  # of every training
 RANGES = {**OPTIMISER_RANGES, 'encoder_rate': (0, 10), 'ema': (0, 1), 'signal_scale': (0.01, 10)}
 LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
 

@@ -8,6 +8,8 @@ from typing import Any, get_args, get_origin, get_type_hints, Literal, TypeVar
 import yaml
 
 Kind = TypeVar('Kind')
+OPTIMISER_RANGES = {'learning_rate': (1e-9, 1), 'weight_decay': (0, 1), 'warmup': (0, 1_000_000),
+                    'seed': (0, 1 << 31)}  # of every training's settings
 WORDS = {int: 'a whole number', float: 'a finite number', bool: 'true or false', str: 'a word'}
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNetConfig
 from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
-from training.config import OPTIMISER_RANGES
-from training.settings import check_ranges, read_named
+from training.settings import check_ranges, OPTIMISER_RANGES, read_named
 
 FOLDER = Path(__file__).with_name('presets')
 RANGES = {**OPTIMISER_RANGES, 'vlb_weight': (0, 1000), 'cumulative_noise': (0, 1)}
