@@ -1,7 +1,7 @@
 // For planners in C++: the masks of a LayeredAmodalMasks as pixels. Header only.
 //
 //   find_package(seq_amodal_ros REQUIRED)
-//   target_link_libraries(planner ${seq_amodal_ros_TARGETS})
+//   target_link_libraries(planner PRIVATE ${seq_amodal_ros_TARGETS})
 
 #ifndef SEQ_AMODAL_ROS__MASKS_HPP_
 #define SEQ_AMODAL_ROS__MASKS_HPP_

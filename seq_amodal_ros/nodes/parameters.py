@@ -67,6 +67,12 @@ def unknown(node: Node) -> list[str]:
                   if not node.has_parameter(name) and not name.startswith(own))
 
 
+def unread_overrides(node: Node) -> list[str]:
+    """Return the overrides of qualities of service that nothing in the node has read."""
+    return sorted(name for name in node._parameter_overrides
+                  if name.startswith('qos_overrides.') and not node.has_parameter(name))
+
+
 def settings_of(node: Node) -> Settings:
     """Return the node's sampling settings; raises ValueError, naming what is wrong."""
     return Settings(**{field.name: node.get_parameter(field.name).value

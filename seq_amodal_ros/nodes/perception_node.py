@@ -142,6 +142,10 @@ class PerceptionNode(LifecycleNode):
         except Exception as error:  # rclpy would be silent about it
             self.get_logger().error(f'cannot activate: {topic}: {error}')
             return TransitionCallbackReturn.FAILURE
+        if unread := parameters.unread_overrides(self):
+            self.get_logger().warning(
+                f'nothing reads {", ".join(unread)}: read are reliability, depth and history of '
+                f'qos_overrides.{self._subscription.topic_name}.subscription')
         self._worker = threading.Thread(target=self._work, args=(self._slot, decode), daemon=True)
         self._worker.start()
         self.get_logger().info(f'segmenting {self._subscription.topic_name}')

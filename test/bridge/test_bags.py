@@ -1,6 +1,8 @@
 """Bags are read by stamp, whatever the order of recording; what cannot be read is named."""
 
 from contextlib import ExitStack
+from pathlib import Path
+import re
 import sqlite3
 
 import cv2
@@ -68,6 +70,19 @@ def opened():
     """Return a function that opens a bag beside its truth; all are closed with the test."""
     with ExitStack() as stack:
         yield lambda path, *topic: bags.Recording(stack.enter_context(bags.Bag(path)), *topic)
+
+
+def test_the_documented_truth_is_read_with_what_its_layers_tell(bag, opened):
+    text = (Path(__file__).parents[2] / 'docs/data.md').read_text()
+    names = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], names)
+    masks = np.zeros((3, 4, 6), bool)
+    masks[0, :, :3] = masks[1, :, 2:5] = masks[2, :, 4:] = True
+    message = names['truth'](image(1), masks, [1, 2, 3])
+    sample, = opened(bag((1, IMAGE, image(1)), (2, TRUTH, message))).samples()
+    assert (sample.masks == masks).all()
+    assert sample.layers.tolist() == [1, 2, 3]
+    assert np.argwhere(sample.occluded).tolist() == [[1, 0], [2, 1]]
 
 
 def test_the_bag_that_ships_is_pictures_with_their_truth(pile, opened):

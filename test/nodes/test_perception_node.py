@@ -341,6 +341,18 @@ def test_the_quality_of_one_topic_stays_its_own(graph):
     assert qos_profile_sensor_data.reliability == ReliabilityPolicy.BEST_EFFORT
 
 
+@pytest.mark.parametrize('unread', ['/camera.subscription.reliability',
+                                    '/image.subscription.durability'])
+def test_a_quality_that_nothing_reads_is_said(graph, planner, wait_until, unread):
+    planner.listen_to_log()
+    node = graph(PerceptionNode(parameter_overrides=[
+        Parameter('qos_overrides./image.subscription.depth', value=2),
+        Parameter(f'qos_overrides.{unread}', value='reliable')]))
+    node.start()
+    assert wait_until(lambda: any(f'nothing reads qos_overrides.{unread}:' in log.msg
+                                  for log in planner.heard['/rosout']))
+
+
 def test_cleanup_frees_the_weights(active):
     network = weakref.ref(active._segmenter._network)
     active.trigger_deactivate()
