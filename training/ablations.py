@@ -29,7 +29,7 @@ from training.config import check_protocols, read_config, TrainConfig
 from training.feed import Feed
 from training.runs import TrainingError
 from training.settings import as_tuples, made, read_settings
-from training.train import Run, train
+from training.train import DefaultRun, train
 from training.validation import validation
 
 VARIANTS = Path(__file__).with_name('ablations.yaml')
@@ -86,7 +86,7 @@ def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: 
             raise ValueError(f'{folder}: trained with other settings; remove it, or give another '
                              '--out')
     feed = Feed(config, cutouts, [], device)
-    run = Run(folder, config, device, [str(path) for path in cutouts])
+    run = DefaultRun(folder, config, device, [str(path) for path in cutouts])
     try:
         feed.seek(run.step)
         if run.step < config.steps:

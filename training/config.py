@@ -68,6 +68,11 @@ class TrainConfig:
                              f'{dict(self.protocols)}')
         EncodeOnceConfig(self.mask_size)
 
+    @property
+    def mask_values(self) -> tuple[float, float]:
+        """Return what off and on of a mask become before noise."""
+        return -self.signal_scale, self.signal_scale
+
 
 def read_config(path: Path = DEFAULT) -> TrainConfig:
     """

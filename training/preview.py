@@ -1,7 +1,7 @@
 """
 A look inside the data engine: contact sheets of scenes with their masks, and statistics.
 
-    python -m training.preview --protocol mixed --cutouts fruit.npz --out out/preview
+    python -m training.preview --protocols mixed --cutouts fruit.npz --out out/preview
 
 writes OUT/PROTOCOL.sheet.png (scenes, and the same with all amodal masks, numbered by layer) and
 OUT/PROTOCOL.statistics.png, and prints the statistics.
@@ -122,7 +122,7 @@ def draw(protocol: Protocol, sources: tuple[Sequence[Cutouts], Sequence[float]],
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = parser_of(__doc__)
-    parser.add_argument('--protocol', nargs='+', default=['mixed'], help='names or .yaml files')
+    parser.add_argument('--protocols', nargs='+', default=['mixed'], help='names or .yaml files')
     add_cutouts(parser)
     add_backgrounds(parser)
     parser.add_argument('--out', type=Path, required=True)
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
             check_range(f'--{name}', getattr(given, name), least, most)
-        protocols = list(read_protocols(given.protocol).values())
+        protocols = list(read_protocols(given.protocols).values())
         masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
         check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
         photographs = given.backgrounds and read_photographs(given.backgrounds)

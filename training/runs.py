@@ -1,19 +1,34 @@
-"""What every run needs: a learner, and a state saved whole."""
+"""What every training has: a learner, and a run that is saved and resumed whole."""
 
 from collections.abc import Mapping
 import copy
+import logging
 from pathlib import Path
 import pickle
-from typing import Any
+from typing import Any, Protocol
 
+from seq_amodal_ros.checkpoint import save_checkpoint
 import torch
 from torch import nn, Tensor
+from training.locks import locked
 
+log = logging.getLogger('training')
 MAX_REASON = 200  # characters of what torch says
 
 
 class TrainingError(RuntimeError):
     """Training that cannot go on; the message names the step or the file."""
+
+
+class RunConfig(Protocol):
+    """What a run asks of its config."""
+
+    seed: int
+    schedule: str
+
+    @property
+    def mask_values(self) -> tuple[float, float]:
+        """Return what off and on of a mask become before noise."""
 
 
 class Learner:
@@ -55,6 +70,72 @@ class Learner:
         for name in ('model', 'average', 'optimiser'):
             getattr(self, name).load_state_dict(state[name])
         self.step = state['step']
+
+
+class Run:
+    """
+    A training in a folder, which no other process then uses: saved and resumed whole.
+
+    What `begin` needs a kind of run sets before it calls this class's __init__, and `begin` gives:
+
+    learner    whatever is learnt
+    identity   what must be the same when the run is gone on with
+    precision  'float32' or 'bfloat16'; measured, so it may be another the next time: a run keeps
+               what it was begun in
+    """
+
+    learner: Learner
+    identity: dict[str, Any]
+    precision: str
+
+    def __init__(self, folder: Path, config: RunConfig, locks: bool = True) -> None:
+        """
+        Resume the run that `folder` holds, or begin one.
+
+        Raises ValueError, naming folder and settings, if it was begun with others.
+        """
+        torch.manual_seed(config.seed)
+        self.folder, self.state, self.seconds = folder, folder / 'state.pt', 0.0
+        self._exported_with = config.schedule, config.mask_values
+        self._lock = locked(folder) if locks else None
+        try:
+            saved = read_state(self.state)
+            self.begin(saved is None)
+            if saved is not None:
+                self._resume(saved)
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, anew: bool) -> None:
+        """Make what is learnt, its identity and precision; what is not anew is then restored."""
+        raise NotImplementedError
+
+    def _resume(self, saved: Mapping[str, Any]) -> None:
+        check_same(self.folder, saved.get('identity', {}), self.identity)
+        self.learner.restore(saved)
+        self.seconds = saved['seconds']
+        self.precision = saved.get('precision', self.precision)
+        log.info('resumed %s at step %d', self.folder, self.step)
+
+    @property
+    def step(self) -> int:
+        """Return how many steps were taken."""
+        return self.learner.step
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def save(self, facts: Mapping[str, Any]) -> None:
+        """Write the state and export the averaged weights with facts; never half a file."""
+        write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
+                                 'identity': self.identity, 'precision': self.precision})
+        save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
+                        *self._exported_with,
+                        {**facts, 'steps': self.step, 'seconds': round(self.seconds),
+                         'precision': self.precision})
 
 
 def generator_of(seed: int, step: int, rank: int, device: str) -> torch.Generator:

@@ -1,7 +1,7 @@
 r"""
 Train the encode-once denoiser on composed scenes (Alg. 1).
 
-    python -m training.train --run runs/default --cutouts meshes.npz fruit.npz \
+    python -m training.train --out runs/default --cutouts meshes.npz fruit.npz \
         --recorded runs/piles/annotations.json
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
@@ -21,7 +21,7 @@ from pathlib import Path
 import signal
 import time
 
-from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16
 from seq_amodal_ros.diffusion.schedules import SCHEDULES
@@ -33,18 +33,9 @@ from training.commands import add_backgrounds, add_cutouts, add_device, check_fo
 from training.config import DEFAULT, read_config, TrainConfig
 from training.engine.scenes import Scenes
 from training.feed import Feed
-from training.locks import locked
 from training.muon import is_matrix, Muon
 from training.objective import layer_losses
-from training.runs import (
-    check_same,
-    generator_of,
-    Learner,
-    left,
-    read_state,
-    TrainingError,
-    write_state,
-)
+from training.runs import generator_of, Learner, left, Run, TrainingError
 
 log = logging.getLogger('training')
 
@@ -85,7 +76,7 @@ def begun_model(config: TrainConfig, start: Checkpoint | None) -> EncodeOnceDeno
         given = (start.model.architecture, start.model.config_dict().get('widths'),
                  start.schedule, start.mask_values)
         asked = (model.architecture, model.config_dict()['widths'], config.schedule,
-                 (-config.signal_scale, config.signal_scale))
+                 config.mask_values)
         if given != asked:
             raise ValueError(f'--start {start.label} is of architecture, widths, schedule and mask '
                              f'values {given}, this training of {asked}')
@@ -100,9 +91,10 @@ def optimiser_of(model: EncodeOnceDenoiser, config: TrainConfig) -> Muon:
     """Return Muon for the matrices and filters, AdamW for the rest; the encoder at its share."""
     groups = []
     for encoder, share in ((False, 1.0), (True, config.encoder_rate)):
+        rate = config.learning_rate * share
         for matrices in (False, True):
             groups.append({
-                'lr': config.learning_rate * share, 'orthogonal': matrices,
+                'lr': rate, 'initial_lr': rate, 'orthogonal': matrices,
                 'params': [parameter for name, parameter in model.named_parameters()
                            if name.startswith('encoder.') == encoder
                            and is_matrix(parameter) == matrices]})
@@ -114,72 +106,39 @@ def layout_for(device: str) -> torch.memory_format:
     return torch.channels_last if device.startswith('cuda') else torch.contiguous_format
 
 
-class Run:
-    """A training run in a folder, saved and resumed whole."""
+class DefaultRun(Run):
+    """A run of the encode-once denoiser."""
 
     def __init__(self, folder: Path, config: TrainConfig, device: str, data: Sequence[str] = (),
                  start: Checkpoint | None = None) -> None:
         """
         Resume the run that `folder` holds, or make a new one, from `start` if given.
 
-        `data` names what scenes are made of. Raises ValueError, naming folder and settings, if the
-        run was begun with others.
+        `data` names what scenes are made of. Raises ValueError as `Run`.
         """
-        torch.manual_seed(config.seed)
-        self.folder, self.config, self.seconds = folder, config, 0.0
-        self.state, self._lock = folder / 'state.pt', locked(folder)
-        # Measured, so it may be another the next time: a run keeps what it was begun in.
-        self.precision = 'bfloat16' if computes_in_bfloat16(torch.device(device)) else 'float32'
-        try:
-            self._begin(config, device, data, start)
-        except BaseException:
-            self.close()
-            raise
+        self.config, self.device, self.data, self.start = config, device, list(data), start
+        super().__init__(folder, config)
 
-    def _begin(self, config: TrainConfig, device: str, data: Sequence[str],
-               start: Checkpoint | None) -> None:
-        saved = read_state(self.state)
-        model = begun_model(config, start) if saved is None \
+    def begin(self, anew: bool) -> None:
+        """Make the network, from `start` or ImageNet if anew."""
+        config = self.config
+        model = begun_model(config, self.start) if anew \
             else EncodeOnceDenoiser(EncodeOnceConfig(config.mask_size))
-        model.to(device, memory_format=layout_for(device))
+        model.to(self.device, memory_format=layout_for(self.device))
         self.learning = learning_parts(model, config)
         self.learner = Learner(model, optimiser_of(model, config), config.ema)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.learner.optimiser, lambda step: learning_factor(step, config))
+        fast = computes_in_bfloat16(torch.device(self.device))
+        self.precision = 'bfloat16' if fast else 'float32'
         self.identity = json.loads(json.dumps(asdict(config)))
         del self.identity['steps']  # a run may be made longer
-        self.identity.update(data=list(data), start=start and start.label, optimiser='Muon')
-        if saved is not None:
-            self._restore(saved)
-
-    def _restore(self, saved: dict) -> None:
-        check_same(self.folder, saved.get('identity', {}), self.identity)
-        self.learner.restore(saved)
-        self.seconds, self.schedule.last_epoch = saved['seconds'], self.step
-        self.precision = saved.get('precision', self.precision)
-        log.info('resumed %s at step %d', self.folder, self.step)
-
-    @property
-    def step(self) -> int:
-        """Return how many steps were taken."""
-        return self.learner.step
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._lock.close()
-
-    def save(self, training: dict) -> None:
-        """Write the state and export the averaged weights; never half a file."""
-        write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
-                                 'identity': self.identity, 'precision': self.precision})
-        save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
-                        self.config.schedule,
-                        (-self.config.signal_scale, self.config.signal_scale),
-                        {**training, 'precision': self.precision})
+        self.identity.update(data=self.data, start=self.start and self.start.label,
+                             optimiser='Muon')
 
 
-def advance(run: Run, scenes: Scenes, alpha_bar: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def advance(run: DefaultRun, scenes: Scenes, alpha_bar: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """Take one step; return its losses, and the norm of the gradient."""
+    for group in run.learner.optimiser.param_groups:
+        group['lr'] = group['initial_lr'] * learning_factor(run.step, run.config)
     for part in run.learning:
         part.train()
     device = alpha_bar.device
@@ -187,11 +146,10 @@ def advance(run: Run, scenes: Scenes, alpha_bar: Tensor) -> tuple[dict[str, Tens
         losses = layer_losses(run.learner.model, scenes, alpha_bar, run.config,
                               generator_of(run.config.seed, run.step, 0, str(device)))
     norm = run.learner.learn(torch.stack(list(losses.values())).sum())
-    run.schedule.step()
     return losses, norm
 
 
-def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
+def train(run: DefaultRun, feed: Feed, minutes: float, facts: dict) -> None:
     """Walk the remaining steps, at most `minutes` of them; save every 200 and at the end."""
     config = run.config
     alpha_bar = SCHEDULES[config.schedule]().to(feed.device)
@@ -216,14 +174,14 @@ def train(run: Run, feed: Feed, minutes: float, facts: dict) -> None:
                 writer.add_scalar('gradient norm', norm.item(), run.step)
                 bar.set_postfix(loss=f'{sum(value.item() for value in losses.values()):.4f}')
             if run.step % 200 == 0:
-                run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
+                run.save(facts)
     finally:
         hand.shutdown()
         ahead.shutdown()
         writer.close()
         bar.close()
         if run.learner.whole:
-            run.save({**facts, 'steps': run.step, 'seconds': round(run.seconds)})
+            run.save(facts)
 
 
 def data_of(given: argparse.Namespace) -> list[str]:
@@ -240,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help='annotations.json of scenes to train on beside, such as rendered '
                              'piles; scaled to squares, at most 31 objects each')
     add_backgrounds(parser)
-    parser.add_argument('--run', type=Path, required=True,
+    parser.add_argument('--out', type=Path, required=True,
                         help='folder of the run, made or resumed')
     parser.add_argument('--config', type=Path, default=DEFAULT,
                         help='YAML file of settings; what it does not set is as in default.yaml')
@@ -256,14 +214,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config, device = read_config(given.config), str(choose_device(given.device))
         feed = Feed(config, given.cutouts, given.recorded, device, given.backgrounds)
         start = load_checkpoint(given.start) if given.start else None
-        check_folder(given.run, '--run')
-        run = Run(given.run, config, device, data_of(given), start)
+        check_folder(given.out)
+        run = DefaultRun(given.out, config, device, data_of(given), start)
         feed.seek(run.step)
     except (ValueError, OSError) as error:
         log.error('%s', error)
         return 2
     except KeyboardInterrupt:
-        log.info('stopped before a step was taken; %s is as it was', given.run)
+        log.info('stopped before a step was taken; %s is as it was', given.out)
         return 128 + signal.SIGINT
     facts = {'config': asdict(config), 'sources': feed.held, 'device': device}
     if start is not None:
@@ -272,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train(run, feed, given.minutes, facts)
         if run.step < config.steps:
             log.info('--minutes are over: %s', left(run.step, config.steps))
-        log.info('%s', given.run / 'weights.safetensors')
+        log.info('%s', given.out / 'weights.safetensors')
     except KeyboardInterrupt:
         log.info('%s', left(run.step, config.steps))
         return 128 + signal.SIGINT

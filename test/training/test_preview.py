@@ -10,7 +10,7 @@ from training.preview import main, PANEL, statistics
 
 
 def test_sheet_and_statistics_are_drawn(tmp_path, capsys):
-    assert main(['--protocol', 'tools', '--out', str(tmp_path), '--scenes', '9',
+    assert main(['--protocols', 'tools', '--out', str(tmp_path), '--scenes', '9',
                  '--side', '64']) == 0
     sheet = load_image(tmp_path / 'tools.sheet.png')
     assert sheet.shape == (4 * PANEL, 8 * PANEL, 3)  # eight scenes, their masks, the ninth, its own
@@ -31,7 +31,7 @@ def test_statistics_count_what_is_there():
 
 
 def test_an_unknown_protocol_is_said(tmp_path, capsys):
-    assert main(['--protocol', 'nothing', '--out', str(tmp_path)]) == 2
+    assert main(['--protocols', 'nothing', '--out', str(tmp_path)]) == 2
     known = 'bin, close, flat, fruit, mixed, room, stacks, tools'
     assert f'take one of {known}' in capsys.readouterr().err
 
@@ -42,7 +42,7 @@ def test_scenes_lie_on_photographs_where_some_are_given(edited, tmp_path, capsys
     Image.new('RGB', (400, 400), (0, 255, 0)).save(photographs / 'green.png')
     protocol = edited(FOLDER / 'tools.yaml', tmp_path / 'green.yaml',
                       backgrounds={'photograph': 1}, objects=[1, 1], procedural=20)
-    command = ['--protocol', str(protocol), '--out', str(tmp_path), '--scenes', '2', '--side', '64']
+    command = ['--protocols', str(protocol), '--out', str(tmp_path), '--scenes', '2', '--side', '64']
     assert main(command) == 2
     assert '--backgrounds' in capsys.readouterr().err
     assert main([*command, '--backgrounds', str(photographs)]) == 0
@@ -52,12 +52,12 @@ def test_scenes_lie_on_photographs_where_some_are_given(edited, tmp_path, capsys
 
 def test_two_protocols_of_one_name_would_share_a_file(edited, tmp_path, capsys):
     other = edited(FOLDER / 'tools.yaml', tmp_path / 'tools.yaml')
-    assert main(['--protocol', 'tools', str(other), '--out', str(tmp_path / 'out')]) == 2
+    assert main(['--protocols', 'tools', str(other), '--out', str(tmp_path / 'out')]) == 2
     assert 'are both of the name tools; rename a file' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 
 def test_photographs_that_no_scene_can_lie_on_are_said(photographs, tmp_path, capsys):
-    assert main(['--protocol', 'bin', 'room', '--backgrounds', str(photographs), '--out',
+    assert main(['--protocols', 'bin', 'room', '--backgrounds', str(photographs), '--out',
                  str(tmp_path / 'out')]) == 2
     assert 'no scene of bin, room lies on any' in capsys.readouterr().err

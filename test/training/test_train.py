@@ -19,7 +19,7 @@ def state(folder):
 
 def test_a_run_exports_weights_that_load(config, tmp_path):
     folder = tmp_path / 'run'
-    assert train.main(['--run', str(folder), '--config', str(config), '--device', 'cpu']) == 0
+    assert train.main(['--out', str(folder), '--config', str(config), '--device', 'cpu']) == 0
     loaded = load_checkpoint(folder / 'weights.safetensors')
     assert loaded.training['steps'] == 3
     assert loaded.training['sources'] == {'procedural': 20}
@@ -29,7 +29,7 @@ def test_a_run_exports_weights_that_load(config, tmp_path):
 def test_a_stopped_run_resumes(config, tmp_path, caplog):
     caplog.set_level('INFO')
     folder = tmp_path / 'run'
-    command = ['--run', str(folder), '--config', str(config), '--device', 'cpu']
+    command = ['--out', str(folder), '--config', str(config), '--device', 'cpu']
     assert train.main([*command, '--minutes', '0']) == 0
     assert state(folder)['step'] == 0
     assert '--minutes are over: stopped at step 0 of 3; the same command goes on' in caplog.text
@@ -42,7 +42,7 @@ def test_a_stopped_run_resumes(config, tmp_path, caplog):
 
 
 def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_path, caplog):
-    command = ['--run', str(tmp_path / 'run'), '--device', 'cpu', '--config']
+    command = ['--out', str(tmp_path / 'run'), '--device', 'cpu', '--config']
     assert train.main([*command, str(config)]) == 0
     assert train.main([*command, str(edited(config, tmp_path / 'longer.yaml', steps=4))]) == 0
     assert state(tmp_path / 'run')['step'] == 4
@@ -51,7 +51,7 @@ def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_p
 
 
 def test_a_run_goes_on_with_the_scenes_that_it_was_begun_with(config, composed, tmp_path, caplog):
-    command = ['--run', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
+    command = ['--out', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
     recorded = ['--recorded', str(composed / 'annotations.json')]
     assert train.main([*command, *recorded, '--minutes', '0']) == 0
     assert train.main(command) == 2
@@ -60,7 +60,7 @@ def test_a_run_goes_on_with_the_scenes_that_it_was_begun_with(config, composed, 
 
 
 def test_a_run_that_another_optimiser_began_is_refused_and_kept(config, tmp_path, caplog):
-    command = ['--run', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
+    command = ['--out', str(tmp_path / 'run'), '--config', str(config), '--device', 'cpu']
     assert train.main([*command, '--minutes', '0']) == 0
     saved = state(tmp_path / 'run')
     del saved['identity']['optimiser']  # as runs of earlier commits
@@ -75,16 +75,16 @@ def test_two_runs_never_share_a_folder(config, tmp_path, caplog):
     folder = tmp_path / 'run'
     folder.mkdir()
     with locked(folder):
-        assert train.main(['--run', str(folder), '--config', str(config)]) == 2
+        assert train.main(['--out', str(folder), '--config', str(config)]) == 2
     assert f'{folder}: another process works there' in caplog.text
     assert not (folder / 'state.pt').exists()
 
 
 def test_a_run_goes_on_from_given_weights(config, tmp_path):
     command = ['--config', str(config), '--device', 'cpu']
-    assert train.main([*command, '--run', str(tmp_path / 'first')]) == 0
+    assert train.main([*command, '--out', str(tmp_path / 'first')]) == 0
     weights = tmp_path / 'first' / 'weights.safetensors'
-    assert train.main([*command, '--run', str(tmp_path / 'second'), '--start', str(weights),
+    assert train.main([*command, '--out', str(tmp_path / 'second'), '--start', str(weights),
                        '--minutes', '0']) == 0
     first, second = (load_checkpoint(tmp_path / name / 'weights.safetensors')
                      for name in ('first', 'second'))
@@ -94,7 +94,7 @@ def test_a_run_goes_on_from_given_weights(config, tmp_path):
 
 
 def test_seams_alone_are_learnt_where_the_config_says_so(config, edited, tmp_path):
-    command = ['--device', 'cpu', '--run']
+    command = ['--device', 'cpu', '--out']
     assert train.main([*command, str(tmp_path / 'all'), '--config', str(config)]) == 0
     start = tmp_path / 'all' / 'weights.safetensors'
     seams = edited(config, tmp_path / 'seams.yaml', learns=['seams'])
@@ -112,7 +112,7 @@ def changed_parts(before, after):
 
 def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, edited, tmp_path):
     frozen = edited(config, tmp_path / 'frozen.yaml', encoder_rate=0, learns=['masks'])
-    command = ['--config', str(frozen), '--device', 'cpu', '--run', str(tmp_path / 'run')]
+    command = ['--config', str(frozen), '--device', 'cpu', '--out', str(tmp_path / 'run')]
     assert train.main([*command, '--minutes', '0']) == 0
     before = state(tmp_path / 'run')['model']
     assert train.main(command) == 0
@@ -124,18 +124,18 @@ def test_at_a_rate_of_0_the_encoder_and_its_norms_stay(config, edited, tmp_path)
 def test_a_run_may_do_without_estimates_of_its_own(config, edited, tmp_path):
     alone = edited(config, tmp_path / 'alone.yaml', own_cumulative=0.0, self_conditioning=0.0)
     folder = tmp_path / 'run'
-    assert train.main(['--run', str(folder), '--config', str(alone), '--device', 'cpu']) == 0
+    assert train.main(['--out', str(folder), '--config', str(alone), '--device', 'cpu']) == 0
     assert state(folder)['step'] == 3
 
 
 def test_missing_cutouts_are_named(tmp_path, caplog):
-    assert train.main(['--cutouts', str(tmp_path / 'no.npz'), '--run', str(tmp_path / 'r')]) == 2
+    assert train.main(['--cutouts', str(tmp_path / 'no.npz'), '--out', str(tmp_path / 'r')]) == 2
     assert 'no.npz' in caplog.text
     assert not (tmp_path / 'r').exists()
 
 
 def test_a_device_that_is_not_there_is_named(config, tmp_path, caplog):
-    assert train.main(['--config', str(config), '--device', 'cuda:99', '--run',
+    assert train.main(['--config', str(config), '--device', 'cuda:99', '--out',
                        str(tmp_path / 'run')]) == 2
     assert "device 'cuda:99'" in caplog.text
     assert not (tmp_path / 'run').exists()
@@ -143,7 +143,7 @@ def test_a_device_that_is_not_there_is_named(config, tmp_path, caplog):
 
 def test_recorded_scenes_are_trained_on_beside_composed_ones(config, composed, tmp_path):
     folder = tmp_path / 'run'
-    assert train.main(['--run', str(folder), '--config', str(config), '--device', 'cpu',
+    assert train.main(['--out', str(folder), '--config', str(config), '--device', 'cpu',
                        '--recorded', str(composed / 'annotations.json')]) == 0
     held = load_checkpoint(folder / 'weights.safetensors').training['sources']
     assert set(held) == {'procedural', 'recorded'}
@@ -157,7 +157,7 @@ def test_an_interrupt_while_objects_are_drawn_leaves_no_traceback(config, tmp_pa
 
     monkeypatch.setattr('training.engine.sources.procedural_cutouts', interrupted)
     caplog.set_level('INFO')
-    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 130
+    assert train.main(['--config', str(config), '--out', str(tmp_path / 'run')]) == 130
     assert 'stopped before a step was taken' in caplog.text
     assert not (tmp_path / 'run').exists()
 
@@ -174,7 +174,7 @@ def test_an_interrupt_keeps_what_was_learnt_and_is_no_success(config, tmp_path, 
 
     monkeypatch.setattr(train, 'layer_losses', interrupted)
     caplog.set_level('INFO')
-    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    command = ['--config', str(config), '--out', str(tmp_path / 'run'), '--device', 'cpu']
     assert train.main(command) == 130
     assert 'stopped at step 2 of 3' in caplog.text
     assert state(tmp_path / 'run')['step'] == 2
@@ -182,14 +182,14 @@ def test_an_interrupt_keeps_what_was_learnt_and_is_no_success(config, tmp_path, 
 
 def test_a_file_in_place_of_the_folder_is_named_and_kept(config, tmp_path, caplog):
     (tmp_path / 'run').write_text('mine')
-    assert train.main(['--config', str(config), '--run', str(tmp_path / 'run')]) == 2
-    assert 'give another --run' in caplog.text
+    assert train.main(['--config', str(config), '--out', str(tmp_path / 'run')]) == 2
+    assert 'give another --out' in caplog.text
     assert (tmp_path / 'run').read_text() == 'mine'
 
 
 def test_a_start_of_another_kind_is_named(config, edited, tmp_path, caplog):
     other = edited(config, tmp_path / 'flow.yaml', schedule='flow')
-    assert train.main(['--config', str(other), '--run', str(tmp_path / 'run'), '--device', 'cpu',
+    assert train.main(['--config', str(other), '--out', str(tmp_path / 'run'), '--device', 'cpu',
                        '--start', 'default']) == 2
     assert '--start default@' in caplog.text and "'cosine'" in caplog.text
 
@@ -209,16 +209,16 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_rate_and_noise(config, tmp_p
             raise KeyboardInterrupt
         return layer_losses(model, *given)
 
-    class Seen(train.Run):
-        def _begin(self, *given):
+    class Seen(train.DefaultRun):
+        def begin(self, anew):
             runs.append(self)
-            super()._begin(*given)
+            super().begin(anew)
 
     runs, layer_losses = [], train.layer_losses
     monkeypatch.setattr(Feed, 'scenes', seen)
     monkeypatch.setattr(train, 'layer_losses', losses)
-    monkeypatch.setattr(train, 'Run', Seen)
-    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    monkeypatch.setattr(train, 'DefaultRun', Seen)
+    command = ['--config', str(config), '--out', str(tmp_path / 'run'), '--device', 'cpu']
     assert train.main(command) == 130
     numbers.clear()
     assert train.main(command) == 0
@@ -233,7 +233,7 @@ def test_a_resumed_run_goes_on_with_the_next_scenes_rate_and_noise(config, tmp_p
 
 
 def test_a_run_stopped_within_a_step_ends_as_if_it_had_not_been(config, tmp_path, monkeypatch):
-    command = ['--config', str(config), '--device', 'cpu', '--run']
+    command = ['--config', str(config), '--device', 'cpu', '--out']
     assert train.main([*command, str(tmp_path / 'whole')]) == 0
     step, steps = train.Muon.step, []
 
@@ -258,13 +258,13 @@ def test_a_step_that_failed_half_way_is_not_saved(config, tmp_path, monkeypatch)
 
     monkeypatch.setattr(train.Muon, 'step', failed)
     with pytest.raises(RuntimeError, match='out of memory'):
-        train.main(['--config', str(config), '--device', 'cpu', '--run', str(tmp_path / 'run')])
+        train.main(['--config', str(config), '--device', 'cpu', '--out', str(tmp_path / 'run')])
     assert not (tmp_path / 'run' / 'state.pt').exists()
 
 
 def test_a_disk_that_is_full_is_named_and_keeps_what_was_saved(config, tmp_path, monkeypatch,
                                                                caplog):
-    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    command = ['--config', str(config), '--out', str(tmp_path / 'run'), '--device', 'cpu']
     assert train.main([*command, '--minutes', '0']) == 0
     before = (tmp_path / 'run' / 'state.pt').read_bytes()
 
@@ -280,7 +280,7 @@ def test_a_disk_that_is_full_is_named_and_keeps_what_was_saved(config, tmp_path,
 
 
 def test_a_run_keeps_the_precision_that_it_was_begun_in(config, tmp_path, monkeypatch):
-    command = ['--config', str(config), '--run', str(tmp_path / 'run'), '--device', 'cpu']
+    command = ['--config', str(config), '--out', str(tmp_path / 'run'), '--device', 'cpu']
     for sooner, minutes in ((False, '0'), (True, 'inf')):  # measured anew it would be another
         monkeypatch.setattr(train, 'computes_in_bfloat16', lambda device, sooner=sooner: sooner)
         assert train.main([*command, '--minutes', minutes]) == 0
@@ -299,7 +299,7 @@ def test_the_rate_rises_then_falls_to_nothing(config):
 
 def test_photographs_that_no_protocol_takes_are_said(config, edited, photographs, tmp_path, caplog):
     given = edited(config, tmp_path / 'bins.yaml', protocols={'bin': 1})
-    assert train.main(['--config', str(given), '--backgrounds', str(photographs), '--run',
+    assert train.main(['--config', str(given), '--backgrounds', str(photographs), '--out',
                        str(tmp_path / 'run'), '--device', 'cpu']) == 2
     assert 'no scene of bin lies on any' in caplog.text
     assert not (tmp_path / 'run').exists()

@@ -21,7 +21,6 @@ import signal
 import time
 
 from PIL import Image
-from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.devices import choose_device, computes_in_bfloat16, DeviceError
@@ -32,85 +31,43 @@ from torch import nn, Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from training.commands import add_cutouts, add_device, check_folder, parser_of
-from training.locks import locked
 from training.paper.batches import Batch, cumulative_batch, layer_batch, scenes_for, SceneSource
 from training.paper.config import PaperConfig, read_preset
 from training.paper.objective import loss_of
 from training.paper.processes import Processes
 from training.paper.sources import open_source, Rules, rules_of
-from training.runs import (
-    check_same,
-    generator_of,
-    Learner,
-    left,
-    read_state,
-    TrainingError,
-    write_state,
-)
+from training.runs import generator_of, Learner, left, Run, TrainingError
 
 log = logging.getLogger('training')
 SAVE_EVERY, DRAW_EVERY = 100, 500  # steps
 DRAWN, DRAWN_STEPS = 8, 20  # samples of a picture, and sampling steps for it
 
 
-class PaperRun:
-    """A run in a folder, by one or several processes; saved and resumed whole."""
+class PaperRun(Run):
+    """A run of the paper's network, by one or several processes."""
 
     def __init__(self, folder: Path, config: PaperConfig, layer: int | None, data: Sequence[str],
                  processes: Processes) -> None:
         """
         Resume the run that `folder` holds, or begin one; `data` names its scenes.
 
-        Raises ValueError, naming folder and settings, if it was begun with others.
+        Raises ValueError as `Run`.
         """
-        torch.manual_seed(config.seed)
-        self.folder, self.config, self.layer, self.seconds = folder, config, layer, 0.0
-        self.processes, self.state = processes, folder / 'state.pt'
-        self._lock = locked(folder) if processes.leads else None
-        try:
-            self._begin(data)
-        except BaseException:
-            self.close()
-            raise
+        self.config, self.layer, self.data, self.processes = config, layer, list(data), processes
+        super().__init__(folder, config, locks=processes.leads)
 
-    def _begin(self, data: Sequence[str]) -> None:
-        config, folder, processes, layer = self.config, self.folder, self.processes, self.layer
+    def begin(self, anew: bool) -> None:
+        """Make the network."""
+        config, processes = self.config, self.processes
         model = ConcatUNet(config.network()).to(processes.device)
         self.learner = Learner(model, torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay),
             config.ema)
-        # Measured, so it may be another the next time: a run keeps what it was begun in.
         fast = config.precision == 'bfloat16' and not processes.anywhere(
             not computes_in_bfloat16(processes.device))
         self.precision = 'bfloat16' if fast else 'float32'
-        self.identity = {'layer': layer, 'data': list(data), **asdict(config)}
+        self.identity = {'layer': self.layer, 'data': self.data, **asdict(config)}
         del self.identity['steps']  # a run may be made longer
-        saved = read_state(self.state)
-        if saved is not None:
-            check_same(folder, saved.get('identity', {}), self.identity)
-            self.learner.restore(saved)
-            self.seconds = saved['seconds']
-            self.precision = saved.get('precision', self.precision)
-            log.info('resumed %s at step %d', folder, self.step)
-
-    @property
-    def step(self) -> int:
-        """Return how many steps were taken."""
-        return self.learner.step
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        if self._lock is not None:
-            self._lock.close()
-
-    def save(self, facts: dict) -> None:
-        """Write the state and export the averaged weights; never half a file."""
-        write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
-                                 'identity': self.identity, 'precision': self.precision})
-        save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
-                        self.config.schedule, self.config.mask_values,
-                        {**facts, 'steps': self.step, 'seconds': round(self.seconds),
-                         'precision': self.precision})
 
 
 def batch_of(run: PaperRun, source: SceneSource, step: int) -> tuple[Batch, torch.Generator]:

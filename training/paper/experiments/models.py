@@ -68,7 +68,7 @@ def trained_default(folder: Path, setting: Setting, data: TrainingData) -> Check
     config = {**yaml.safe_load(DEFAULT.read_text()), 'steps': setting.default_steps,
               'protocols': {data.protocol: 1}, 'zoom': [1, 1]}  # as those of the paper's network
     write_atomic(out / 'config.yaml', yaml.safe_dump(config).encode())
-    status = default_training.main(['--run', str(out), '--config', str(out / 'config.yaml'),
+    status = default_training.main(['--out', str(out), '--config', str(out / 'config.yaml'),
                                     '--cutouts', *data.cutouts, '--device', data.device])
     return _finished(out, status, setting.default_steps)
 
