@@ -286,21 +286,14 @@ def likelihood(hypotheses: NDArray[np.bool_]) -> NDArray[np.float32]:
     return (held + 0.5) / (len(hypotheses) + 1)
 
 
-def direct_occluders(masks: Sequence[Mask], layers: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return for each object the indices of those on lower layers that overlap it (Eq. 1)."""
+def occluded_by_layers(masks: Sequence[Mask], layers: Sequence[int]) -> NDArray[np.bool_]:
+    """Return Z [N, N] of Eq. 1 by known layers: what overlaps from a lower one lies on it."""
     boxes = [bounding_box(mask) for mask in masks]
-    return [tuple(j for j, near in enumerate(boxes)
-                  if layers[j] < layers[i] and _overlap(masks[i], masks[j], box.common(near)))
-            for i, box in enumerate(boxes)]
+    z = np.zeros((len(masks), len(masks)), bool)
+    for i, j in np.argwhere(np.less.outer(layers, layers).T):
+        z[i, j] = _overlap(masks[i], masks[j], boxes[i].common(boxes[j]))
+    return z
 
 
 def _overlap(one: Mask, other: Mask, within: Box) -> bool:
     return bool((one[within.slices] & other[within.slices]).any())
-
-
-def occluded_by_layers(masks: Sequence[Mask], layers: Sequence[int]) -> NDArray[np.bool_]:
-    """Return Z [N, N] of Eq. 1 by known layers: what overlaps from a lower one lies on it."""
-    z = np.zeros((len(masks), len(masks)), bool)
-    for i, above in enumerate(direct_occluders(masks, layers)):
-        z[i, list(above)] = True
-    return z

@@ -93,8 +93,9 @@ def views(compositor: Compositor, number: int, count: int, width: int, height: i
 
         inside = np.array([seen(mask.astype(np.uint8), cv2.INTER_NEAREST) > 0 for mask in masks],
                           bool).reshape(-1, height, width)
+        shown = in_view(inside)
         yield View(seen(picture, cv2.INTER_LINEAR), stacked_depth(inside, (height, width), zoom),
-                   in_pick_order(layered_scene(in_view(inside))))
+                   in_pick_order(layered_scene(shown, occlusion_matrix(shown))))
 
 
 def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,15 +7,15 @@ import pytest
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate, score, table
 from seq_amodal_ros.evaluation.sample import DatasetError, Truth
-from seq_amodal_ros.scene import AmodalObject, direct_occluders, LayeredScene
+from seq_amodal_ros.scene import AmodalObject, LayeredScene, occluded_by_layers
 
 
 def truth(sample):
     """Return the sample's truth as a scene."""
     height, width = sample.masks.shape[1:]
-    occluders = direct_occluders(list(sample.masks), list(sample.layers))
+    occluders = occluded_by_layers(list(sample.masks), list(sample.layers))
     return LayeredScene(height, width, tuple(
-        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in above))
+        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple((np.flatnonzero(above) + 1).tolist()))
         for i, mask, layer, above in zip(count(1), sample.masks, sample.layers, occluders)))
 
 

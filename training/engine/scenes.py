@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import (
     AmodalObject,
-    direct_occluders,
     LayeredScene,
     occlusion_layers,
     occlusion_matrix,
@@ -70,7 +69,8 @@ class Scenes:
     def layered(self, index: int) -> LayeredScene:
         """Return one scene's truth; the only hypothesis of each object is itself."""
         masks = self.masks[index].cpu().numpy()
-        return layered_scene(masks[masks.any(axis=(1, 2))])
+        masks = masks[masks.any(axis=(1, 2))]
+        return layered_scene(masks, occlusion_matrix(masks))
 
     def samples(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """
@@ -148,20 +148,20 @@ def joined(parts: Sequence[Scenes]) -> Scenes:
         known)
 
 
-def layered_scene(masks: NDArray[np.bool_]) -> LayeredScene:
+def layered_scene(masks: NDArray[np.bool_], z: NDArray[np.bool_]) -> LayeredScene:
     """
-    Return the scene of amodal masks bool [N, height, width] given from front to back.
+    Return amodal masks bool [N, height, width] and Z [N, N] of Eq. 1 as a scene, layer by layer.
 
-    Layers are Eq. 2's; ids count layer by layer; an object's only hypothesis is its mask.
+    An object's only hypothesis is its mask. Raises OcclusionCycleError if objects occlude each
+    other in a ring.
     """
-    layers = occlusion_layers(occlusion_matrix(masks))
+    layers = occlusion_layers(z)
     order = np.argsort(layers, kind='stable')
-    masks, layers = masks[order], layers[order]
-    occluders = direct_occluders(list(masks), list(layers))
-    height, width = masks.shape[1:]
-    return LayeredScene(height, width, tuple(
-        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple(j + 1 for j in lying_on))
-        for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, occluders), start=1)))
+    masks, layers, z = masks[order], layers[order], z[np.ix_(order, order)]
+    return LayeredScene(*masks.shape[1:], tuple(
+        AmodalObject(i, int(layer), mask, mask[None], 1.0,
+                     tuple((1 + np.flatnonzero(lying_on)).tolist()))
+        for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, z), start=1)))
 
 
 def _shrunk(mask: Tensor, size: int) -> Tensor:

@@ -21,11 +21,12 @@ from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleError
 from training.arrays import Arrays
 from training.commands import check_folder, parser_of
+from training.engine.scenes import layered_scene
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
 from training.meshes.textures import random_texture
-from training.meshes.truth import front_first, layered_scene, Truth, truth_of
+from training.meshes.truth import front_first, Truth, truth_of
 from training.shards import complete, parts_folder, read_parts
 
 SUPERSAMPLING = 2

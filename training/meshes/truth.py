@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.scene import AmodalObject, LayeredScene, occlusion_layers
+from seq_amodal_ros.scene import occlusion_layers
 from training.engine.scenes import MIN_OVERLAP, MIN_VISIBLE
 from training.meshes.render import Camera, Light, Stage
 
@@ -80,18 +80,3 @@ def occlusion_by_depth(masks: NDArray[np.bool_], depth: NDArray, min_overlap: fl
 def front_first(z: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the objects of Z [N, N] in the order in which a scene holds them: layer by layer."""
     return np.argsort(occlusion_layers(z), kind='stable')
-
-
-def layered_scene(masks: NDArray[np.bool_], z: NDArray[np.bool_]) -> LayeredScene:
-    """
-    Return masks bool [N, H, W] and Z [N, N] as a scene; each object's only hypothesis is itself.
-
-    Raises OcclusionCycleError if objects occlude each other in a ring.
-    """
-    layers, order = occlusion_layers(z), front_first(z)
-    height, width = masks.shape[1:]
-    masks, layers, z = masks[order], layers[order], z[np.ix_(order, order)]
-    return LayeredScene(height, width, tuple(
-        AmodalObject(i + 1, int(layers[i]), masks[i], masks[i][None], 1.0,
-                     tuple(int(j) + 1 for j in np.flatnonzero(z[i])))
-        for i in range(len(masks))))

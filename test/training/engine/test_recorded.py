@@ -10,6 +10,8 @@ import torch
 from training.engine.recorded import RecordedScenes
 from training.engine.scenes import joined, layered_scene, Scenes
 
+ALONE = np.zeros((1, 1), bool)  # Z of one object
+
 
 @pytest.fixture(scope='module')
 def recorded(composed):
@@ -33,7 +35,7 @@ def test_masks_turn_with_their_picture(tmp_path, composed):
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[mask] = (255, 0, 0)
     Image.fromarray(picture).save(tmp_path / 'red.png')
-    write_amodal_coco(tmp_path / 'annotations.json', {'red.png': layered_scene(mask[None])})
+    write_amodal_coco(tmp_path / 'annotations.json', {'red.png': layered_scene(mask[None], ALONE)})
     drawn = RecordedScenes([tmp_path / 'annotations.json'], side=64).scenes(64)
     assert len({tuple(m.flatten().tolist()) for m in drawn.masks[:, 0]}) == 8
     for image, masks in zip(drawn.image, drawn.masks):
@@ -78,7 +80,7 @@ def test_a_picture_of_another_size_than_its_masks_is_named(tmp_path):
     mask = np.zeros((64, 64), bool)
     mask[4:20, 8:40] = True
     Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(tmp_path / 'half.png')
-    write_amodal_coco(tmp_path / 'annotations.json', {'half.png': layered_scene(mask[None])})
+    write_amodal_coco(tmp_path / 'annotations.json', {'half.png': layered_scene(mask[None], ALONE)})
     with pytest.raises(DatasetError, match=r'half\.png: picture is 64x32, its masks are 64x64'):
         RecordedScenes([tmp_path / 'annotations.json'])
 
@@ -89,7 +91,7 @@ def test_scenes_without_objects_are_left_out(tmp_path):
     for name in ('full', 'empty'):
         Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / f'{name}.png')
     write_amodal_coco(tmp_path / 'annotations.json', {
-        'empty.png': layered_scene(mask[None][:0]), 'full.png': layered_scene(mask[None])})
+        'empty.png': layered_scene(mask[None][:0], ALONE[:0, :0]), 'full.png': layered_scene(mask[None], ALONE)})
     found = RecordedScenes([tmp_path / 'annotations.json'], side=32)
     assert len(found) == 1
     assert (found.depth, found.areas().tolist()) == (1, [8 * 16])

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.scene import cumulative_masks, layer_masks, occlusion_layers, occlusion_matrix
+from seq_amodal_ros.scene import (
+    cumulative_masks,
+    layer_masks,
+    occlusion_layers,
+    occlusion_matrix,
+    OcclusionCycleError,
+)
 import torch
-from training.engine.scenes import clear_layers, Scenes
+from training.engine.scenes import clear_layers, layered_scene, Scenes
 
 
 @pytest.fixture(scope='module')
@@ -182,3 +188,20 @@ def test_a_smaller_mask_is_set_where_half_of_a_pixel_is():
     target = scenes.samples(6)[1][0, 0]
     assert target[2, 1] == target[1, 2] == 1
     assert target[2, 2] == 0
+
+
+def test_a_layered_scene_holds_objects_by_layer_with_their_occluders():
+    masks = np.zeros((3, 4, 12), bool)
+    masks[0, :, :6] = masks[1, :, 4:10] = masks[2, :, 8:] = True
+    z = np.zeros((3, 3), bool)
+    z[0, 1] = z[2, 1] = True  # the second lies on the others
+    scene = layered_scene(masks, z)
+    assert [(item.id, item.layer, item.occluders) for item in scene.objects] == [
+        (1, 1, ()), (2, 2, (1,)), (3, 2, (1,))]
+    assert (np.array([item.mask for item in scene.objects]) == masks[[1, 0, 2]]).all()
+    assert layered_scene(masks[:0], z[:0, :0]).objects == ()
+
+
+def test_a_ring_of_occluders_is_refused():
+    with pytest.raises(OcclusionCycleError):
+        layered_scene(np.ones((2, 4, 4), bool), np.array([[False, True], [True, False]]))

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from seq_amodal_ros.scene import OcclusionCycleError
-from training.meshes.truth import clear_objects, layered_scene, occlusion_by_depth
+from training.meshes.truth import clear_objects, occlusion_by_depth
 
 
 def stack(*columns, width=12):
@@ -35,17 +34,3 @@ def test_what_hides_goes_before_what_it_hid():
     depth[2, :, 0] = np.inf
     assert clear_objects(masks, depth, 4) == [1, 2]
     assert clear_objects(masks[:0], depth[:0], 4) == []
-
-
-def test_scenes_are_in_pick_order_with_their_occluders():
-    masks, depth = stack((0, 5, 2.0), (4, 9, 1.0), (8, 12, 3.0))
-    scene = layered_scene(masks, occlusion_by_depth(masks, depth, 1))
-    assert [item.layer for item in scene.objects] == [1, 2, 2]
-    assert [item.occluders for item in scene.objects] == [(), (1,), (1,)]
-    assert np.array_equal(scene.objects[0].mask, masks[1])
-
-
-def test_rings_are_refused():
-    masks, _ = stack((0, 5, 2.0), (4, 9, 1.0))
-    with pytest.raises(OcclusionCycleError):
-        layered_scene(masks, np.array([[False, True], [True, False]]))
