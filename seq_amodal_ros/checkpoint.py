@@ -116,10 +116,16 @@ def save_checkpoint(path: Path, model: nn.Module, schedule: str,
     """
     Write `path` and its JSON beside it, matrices in float16, the rest in float32.
 
-    Raises CheckpointError for a path that check_target refuses.
+    Raises CheckpointError for a path that check_target refuses, and before anything is written
+    for a weight that is not finite in what it is kept in.
     """
     check_target(path)
-    data = save({name: _compact(value) for name, value in model.state_dict().items()})
+    state = {name: _compact(value) for name, value in model.state_dict().items()}
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f'{path}: {name} is not finite in {value.dtype}: nothing was '
+                                  'written')
+    data = save(state)
     meta = {'architecture': model.architecture, 'config': model.config_dict(),
             'schedule': schedule, 'mask_values': list(mask_values),
             'temperature': float(temperature), 'offset': float(offset),

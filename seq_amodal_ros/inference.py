@@ -5,7 +5,8 @@ What Alg. 2 asks of a network: the hypotheses of a layer, of images that were en
     frames.answers([0], cumulative).hypotheses      # float32 [1, K, 112, 112]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -154,15 +155,21 @@ class Network:
                 return self._answered(way, fresh, ended, fresh(), cumulative, *features)[0]
             return self._layer(way, fresh(), cumulative, *features)[0]
 
-    def precision(self) -> torch.autocast:
+    @contextmanager
+    def precision(self) -> Iterator[None]:
         """
-        Return the context in which the network runs: bfloat16 where the device computes in it.
+        Run the network in bfloat16 where it computes in it, else in float32.
 
-        The paper's network keeps float32: over 1000 steps its rounding would add up.
+        The paper's network keeps float32: over 1000 steps rounding would add up, that of TF32 too,
+        which cuDNN takes for it unless it is told.
         """
-        # Its cache of cast weights would be freed under a graph that was captured with it.
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast,
-                              cache_enabled=False)
+        cudnn = torch.backends.cudnn
+        # Autocast's cache of cast weights would be freed under a graph that was captured with it.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast,
+                            cache_enabled=False), \
+                cudnn.flags(enabled=cudnn.enabled, benchmark=cudnn.benchmark,
+                            deterministic=cudnn.deterministic, allow_tf32=False):
+            yield
 
     def _answered(self, way: Way, fresh: Fresh | None, ended: Ended, noise: Tensor,
                   cumulative: Tensor, *features: Tensor) -> tuple[Tensor, ...]:

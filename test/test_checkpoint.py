@@ -1,9 +1,11 @@
 """Weights come back as they were saved; what is wrong with a file is said with its name."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load, save
 from seq_amodal_ros import checkpoint
 from seq_amodal_ros.checkpoint import CheckpointError, load_checkpoint
 import torch
@@ -94,12 +96,23 @@ def test_weights_without_their_json_are_refused(small_checkpoint):
 
 
 def test_weights_that_are_not_finite_are_refused(small_checkpoint):
-    model = load_checkpoint(small_checkpoint).model
-    with torch.no_grad():
-        model.stem.weight[0, 0, 0, 0] = float('nan')
-    checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
+    state = load(small_checkpoint.read_bytes())
+    state['stem.weight'][0, 0, 0, 0] = float('nan')
+    data = save(state)
+    small_checkpoint.write_bytes(data)
+    make_foreign(small_checkpoint, sha256=hashlib.sha256(data).hexdigest())
     with pytest.raises(CheckpointError, match='not finite'):
         load_checkpoint(small_checkpoint)
+
+
+@pytest.mark.parametrize('value', [float('nan'), 70_000.0])  # float16 ends at 65504
+def test_weights_that_would_not_load_again_are_not_written(small_checkpoint, value):
+    model, before = load_checkpoint(small_checkpoint).model, small_checkpoint.read_bytes()
+    with torch.no_grad():
+        model.stem.weight[0, 0, 0, 0] = value
+    with pytest.raises(CheckpointError, match=r'stem\.weight is not finite in torch\.float16'):
+        checkpoint.save_checkpoint(small_checkpoint, model, 'cosine', (-0.5, 0.5), {})
+    assert small_checkpoint.read_bytes() == before
 
 
 @pytest.mark.parametrize('weights', ['~nobody_here/a.safetensors', 'a' * 300])

@@ -20,7 +20,7 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     """
     Move the second's weights towards the first's, in place, until `share` of them is its own.
 
-    It keeps the second's mask_size, which no weight depends on. Raises ValueError for a share out
+    It keeps the second's mask_size, on which no weight of encode_once depends. Raises ValueError for a share out
     of 0 to 1 and for networks or noise that differ.
     """
     if not 0 <= share <= 1:
@@ -34,9 +34,14 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     if mine != other:
         raise ValueError(f'{first.label} and {second.label} differ in their sizes: their weights '
                          'cannot be averaged')
-    for old, new in zip(first.model.state_dict().values(), second.model.state_dict().values()):
+    olds, news = first.model.state_dict(), second.model.state_dict()
+    if {name: value.shape for name, value in olds.items()} != \
+            {name: value.shape for name, value in news.items()}:
+        raise ValueError(f'{first.label} and {second.label} hold other weights, for their masks '
+                         'differ in size: they cannot be averaged')
+    for name, new in news.items():
         if new.is_floating_point():
-            new.lerp_(old, 1 - share)
+            new.lerp_(olds[name], 1 - share)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

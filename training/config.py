@@ -28,7 +28,6 @@ class TrainConfig:
     protocols: Mapping[str, float]
     zoom: tuple[float, float]
     recorded_share: float
-    pretrained: bool
     learning_rate: float
     encoder_rate: float
     weight_decay: float

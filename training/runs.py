@@ -95,6 +95,7 @@ class Run:
         Raises ValueError, naming folder and settings, if it was begun with others.
         """
         torch.manual_seed(config.seed)
+        torch.backends.cudnn.allow_tf32 = False  # by itself float32 is TF32 to cuDNN
         self.folder, self.state, self.seconds = folder, folder / 'state.pt', 0.0
         self._exported_with = config.schedule, config.mask_values
         self._lock = locked(folder) if locks else None

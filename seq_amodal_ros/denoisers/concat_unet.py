@@ -53,8 +53,8 @@ class ConcatUNetConfig:
         if self.mask_size % scale or not 16 <= self.mask_size <= 512:
             raise ValueError(f'mask_size must be a multiple of {scale} in 16 to 512, '
                              f'got {self.mask_size}')
-        if self.channels % 16 or not 16 <= self.channels <= 512 or not 1 <= self.blocks <= 8:
-            raise ValueError('channels must be a multiple of 16 in 16 to 512 and blocks 1 to 8, '
+        if self.channels not in (16, *range(32, 513, 32)) or not 1 <= self.blocks <= 8:
+            raise ValueError('channels must be 16 or a multiple of 32 up to 512 and blocks 1 to 8, '
                              f'got channels={self.channels}, blocks={self.blocks}')
         for name in ('image_values', 'cumulative_values'):
             values = getattr(self, name)

@@ -218,7 +218,7 @@ def entries_of(scenes: Iterable[tuple[str, LayeredScene]],
                                  [first + i for i in item.occluders]),
                  'score': round(item.score, 4)}
                 for item, mask in zip(scene.objects, shown)])
-        first += len(scene.objects)
+        first += max((item.id for item in scene.objects), default=0)
 
 
 def _entries(path: Path, content: Any, key: str) -> list[dict]:

@@ -202,6 +202,15 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(dataset, monkeypatch):
         load_image(dataset.with_name('a.png'))
 
 
+def test_ids_of_a_scene_that_do_not_count_from_1_stay_apart_from_the_next_scenes(dataset):
+    mask = np.ones((10, 12), bool)
+    scenes = {name: LayeredScene(10, 12, tuple(AmodalObject(i, 1, mask, mask[None], 1.0)
+                                               for i in ids))
+              for name, ids in (('a.png', (2, 5)), ('b.png', (1, 2, 3)))}
+    write_amodal_coco(dataset, scenes)
+    assert [len(annotations) for _, annotations in read_amodal_coco(dataset)] == [2, 3]
+
+
 def test_of_several_images_every_annotation_has_an_id_of_its_own(dataset):
     front, back = np.zeros((2, 10, 12), bool)
     front[1:5, 1:5], back[3:8, 4:10] = True, True

@@ -59,6 +59,14 @@ def test_recorded_answers_score_as_those_that_are_asked_for(composed):
     assert score((sample, truth(sample)) for sample in data) == asked
 
 
+def test_a_first_image_that_takes_long_does_not_move_what_an_image_takes(composed, monkeypatch):
+    data = list(samples(composed / 'annotations.json'))[:3]
+    clock = iter([0, 90, 90, 92, 92, 95])
+    monkeypatch.setattr('time.perf_counter', lambda: next(clock))
+    result = evaluate(data, lambda image: LayeredScene(*image.shape[:2], ()))
+    assert result['seconds_per_image'] == 3
+
+
 def test_no_samples_are_an_error():
     with pytest.raises(DatasetError, match='empty'):
         evaluate([], lambda image: LayeredScene(*np.shape(image)[:2], ()))

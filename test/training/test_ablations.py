@@ -25,7 +25,7 @@ def variants(tmp_path):
     path = tmp_path / 'two.yaml'
     path.write_text(yaml.safe_dump({
         'base': {'mask_size': 32, 'steps': 1, 'scenes_per_step': 2, 'recorded_share': 0.0,
-                 'protocols': {str(few): 1}, 'pretrained': False},
+                 'protocols': {str(few): 1}},
         'variants': {'one': {}, 'linear noise': {'schedule': 'linear'}}}, sort_keys=False))
     return path
 

@@ -2,6 +2,7 @@
 
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
+from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 from seq_amodal_ros.denoisers.encode_once import EncodeOnceConfig, EncodeOnceDenoiser
 import torch
 from training.average import main
@@ -44,6 +45,17 @@ def test_what_does_not_go_together_is_refused(tmp_path, capsys, width, share, re
     assert main([str(first), str(second), '--share', share, '--out', str(out)]) == 2
     assert reason in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_networks_whose_size_decides_where_they_attend_are_refused(tmp_path, capsys):
+    paths = [tmp_path / f'{size}.safetensors' for size in (32, 64)]
+    for path, size in zip(paths, (32, 64)):
+        model = ConcatUNet(ConcatUNetConfig(size, 16, (1, 1, 1), 1))
+        save_checkpoint(path, model, 'linear', (-1.0, 1.0), {})
+    before = paths[1].read_bytes()
+    assert main([*map(str, paths), '--out', str(paths[1])]) == 2
+    assert 'hold other weights' in capsys.readouterr().err
+    assert paths[1].read_bytes() == before
 
 
 @pytest.mark.parametrize('name', ['both', 'both.json', 'second.pt'])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,19 @@ def test_composed_sets_are_the_same_each_time_and_a_changed_pixel_shows(tmp_path
     pixels[5, 5, 0] ^= 1
     Image.fromarray(pixels).save(picture)
     assert checksum(first / 'annotations.json') != checksum(second / 'annotations.json')
+
+
+def test_another_order_of_the_same_masks_and_layers_shows(composed, tmp_path):
+    shutil.copytree(composed, tmp_path / 'other')
+    path = tmp_path / 'other' / 'annotations.json'
+    content = json.loads(path.read_text())
+    several = next(each for each in content['annotations'] if len(each['occluded_by']) > 1
+                   and len({content['annotations'][i - 1]['layer']
+                            for i in each['occluded_by']}) > 1)
+    last = max(several['occluded_by'], key=lambda i: content['annotations'][i - 1]['layer'])
+    several['occluded_by'] = [last]  # from which its layer follows all the same
+    path.write_text(json.dumps(content))
+    assert checksum(path) != checksum(composed / 'annotations.json')
 
 
 def test_pixels_are_the_same_whatever_instructions_the_libraries_would_take(tmp_path):

@@ -33,7 +33,7 @@ def gallery(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer]], co
 
 def _panel(image: NDArray[np.uint8], share: NDArray[np.floating] | None,
            outlined: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-    size = PANEL // image.shape[0] * image.shape[0]
+    size = max(1, PANEL // image.shape[0]) * image.shape[0]
     panel = cv2.resize(image, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.float32)
     if share is not None:
         shade = cv2.resize(share.astype(np.float32), (size, size),

@@ -36,7 +36,7 @@ def without_layer(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer
     Return the mean AP of the true objects, each with the predicted one it is matched to by IOU.
 
     In percent, whatever the layer (Tab. 5, w/o layer); an object that was not found has the AP of
-    a blank mask.
+    a blank mask, one that has no pixel on the grid is passed over.
     """
     values: list[float] = []
     for image, layers in zip(truth, predicted):
@@ -46,7 +46,7 @@ def without_layer(truth: Sequence[TestImage], predicted: Sequence[Sequence[Layer
         found = {j: masks[i] for i, j, _ in match(masks, image.masks)}
         blank = np.zeros((height, width), bool)
         values += [average_precision(found.get(j, blank), mask)
-                   for j, mask in enumerate(image.masks)]
+                   for j, mask in enumerate(image.masks) if mask.any()]
     return 100 * float(np.mean(values)) if values else 0.0
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from seq_amodal_ros.sequential import Layer
+from training.paper.experiments import data
 from training.paper.experiments.scores import diversity, layer_scores, with_layer, without_layer
 
 
@@ -17,6 +18,12 @@ def test_the_truth_scores_100_on_every_layer_it_holds(truth, right):
 def test_a_swap_of_layers_costs_the_ap_with_layer_alone(truth, swapped):
     assert with_layer(layer_scores(truth, swapped)) < 80
     assert without_layer(truth, swapped, min_area=10) > 99
+
+
+def test_an_object_without_a_pixel_on_the_grid_counts_for_nothing(truth, right):
+    masks = np.array([truth[1].masks[0], np.zeros_like(truth[1].masks[0])])
+    vanished = data.TestImage(truth[1].image, masks, np.array([1, 1]))
+    assert without_layer([vanished], right[1:], min_area=10) == 100
 
 
 def test_layers_that_no_image_holds_are_not_in_the_table(truth, right):
