@@ -15,7 +15,6 @@ import json
 import logging
 import math
 from pathlib import Path
-import sys
 import tempfile
 
 from seq_amodal_ros.checkpoint import Checkpoint, load_checkpoint
@@ -24,7 +23,7 @@ from seq_amodal_ros.evaluation.report import evaluate, shown
 from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_cutouts, add_device, command, parser_of
 from training.config import check_protocols, read_config, TrainConfig
 from training.feed import Feed
 from training.runs import TrainingError
@@ -115,8 +114,9 @@ def table(found: Mapping[str, Sequence[str]]) -> str:
     return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('ablations', TrainingError)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     add_cutouts(parser)
     parser.add_argument('--variants', type=Path, default=VARIANTS)
@@ -126,25 +126,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     found: dict[str, list[str]] = {}
-    try:
-        device, variants = str(choose_device(given.device)), read_variants(given.variants)
-        protocols = list(next(iter(variants.values())).protocols)
-        with tempfile.TemporaryDirectory() as folder:
-            scenes = [sample for number, name in enumerate(protocols) for sample in validation(
-                Path(folder) / str(number), given.cutouts, name, given.scenes)]
-            for name, config in variants.items():
-                checkpoint = trained(given.out / folder_of(name), config, given.cutouts,
-                                     device)
-                found[name] = measured(checkpoint, scenes, device)
-        text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of '
-                f'{", ".join(protocols)}; K = {Settings.hypotheses}, {device}; trained as '
-                f'{given.variants.name} says, each once.\n')
-        write_atomic(given.out / 'ablations.md', text.encode())
-    except (ValueError, OSError, TrainingError) as error:
-        print(f'ablations: {error}', file=sys.stderr)
-        return 2
+    device, variants = str(choose_device(given.device)), read_variants(given.variants)
+    protocols = list(next(iter(variants.values())).protocols)
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = [sample for number, name in enumerate(protocols) for sample in validation(
+            Path(folder) / str(number), given.cutouts, name, given.scenes)]
+        for name, config in variants.items():
+            checkpoint = trained(given.out / folder_of(name), config, given.cutouts, device)
+            found[name] = measured(checkpoint, scenes, device)
+    text = (f'{table(found)}\n\n{len(scenes)} scenes for validation of '
+            f'{", ".join(protocols)}; K = {Settings.hypotheses}, {device}; trained as '
+            f'{given.variants.name} says, each once.\n')
+    write_atomic(given.out / 'ablations.md', text.encode())
     print(text, end='')
-    return 0
 
 
 if __name__ == '__main__':

@@ -10,10 +10,9 @@ for validation.
 
 from collections.abc import Sequence
 from pathlib import Path
-import sys
 
 from seq_amodal_ros.checkpoint import check_target, Checkpoint, load_checkpoint, save_checkpoint
-from training.commands import parser_of
+from training.commands import command, parser_of
 
 
 def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
@@ -44,27 +43,23 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
             new.lerp_(olds[name], 1 - share)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('average')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('checkpoints', nargs=2, metavar='SAFETENSORS')
     parser.add_argument('--share', type=float, default=0.5, help='of the second, 0 to 1')
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
-    try:
-        check_target(given.out)
-        first, second = (load_checkpoint(path) for path in given.checkpoints)
-        averaged(first, second, given.share)
-        before = second.training.get('averaged', [])
-        save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
-            **second.training,
-            'averaged': [*before, {'with': first.label, 'share': given.share}]},
-            second.temperature, second.offset)
-    except (ValueError, OSError) as error:
-        print(f'average: {error}', file=sys.stderr)
-        return 2
+    check_target(given.out)
+    first, second = (load_checkpoint(path) for path in given.checkpoints)
+    averaged(first, second, given.share)
+    before = second.training.get('averaged', [])
+    save_checkpoint(given.out, second.model, second.schedule, second.mask_values, {
+        **second.training,
+        'averaged': [*before, {'with': first.label, 'share': given.share}]},
+        second.temperature, second.offset)
     print(given.out)
-    return 0
 
 
 if __name__ == '__main__':

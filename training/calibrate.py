@@ -29,7 +29,7 @@ from seq_amodal_ros.evaluation.report import evaluate
 from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.files import check_writable
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_cutouts, add_device, command, parser_of
 from training.validation import validation
 
 TEMPERATURES = np.geomspace(0.3, 3, 101)
@@ -102,8 +102,9 @@ def judged(checkpoint: Checkpoint, sets: Sequence[Sequence[Sample]], device: str
             'reliability': bins}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('calibrate')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('weights', help='name or path')
     add_cutouts(parser)
@@ -116,35 +117,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_device(parser)
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)
-    try:
-        check_target(given.out)
-        checkpoint = load_checkpoint(given.weights)
-        prepared(checkpoint, given.bias, given.mask_size)
-        choose_device(given.device)
-        check_writable(given.out)
-        sets = [list(samples(path)) for path in given.recorded]
-        with tempfile.TemporaryDirectory() as folder:
-            sets += [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)
-                     for number, name in enumerate(given.protocols)]
-            raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
-            temperature, offset = fitted(raw.pop('reliability'))
-            if (warning := at_an_end(temperature, offset)):
-                print(f'calibrate: {warning}', file=sys.stderr)
-            after = judged(replace(checkpoint, temperature=temperature, offset=offset), sets,
-                           given.device)
-            del after['reliability']
-        save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
-                        {**checkpoint.training, 'calibrated': {
-                            'scenes': sum(map(len, sets)), 'protocols': given.protocols,
-                            'recorded': len(given.recorded),
-                            'bias': given.bias, 'before': raw, 'after': after}},
-                        temperature, offset)
-    except (ValueError, OSError) as error:
-        print(f'calibrate: {error}', file=sys.stderr)
-        return 2
+    check_target(given.out)
+    checkpoint = load_checkpoint(given.weights)
+    prepared(checkpoint, given.bias, given.mask_size)
+    choose_device(given.device)
+    check_writable(given.out)
+    sets = [list(samples(path)) for path in given.recorded]
+    with tempfile.TemporaryDirectory() as folder:
+        sets += [validation(Path(folder) / str(number), given.cutouts, name, given.scenes)
+                 for number, name in enumerate(given.protocols)]
+        raw = judged(replace(checkpoint, temperature=1.0, offset=0.0), sets, given.device)
+        temperature, offset = fitted(raw.pop('reliability'))
+        if (warning := at_an_end(temperature, offset)):
+            print(f'calibrate: {warning}', file=sys.stderr)
+        after = judged(replace(checkpoint, temperature=temperature, offset=offset), sets,
+                       given.device)
+        del after['reliability']
+    save_checkpoint(given.out, checkpoint.model, checkpoint.schedule, checkpoint.mask_values,
+                    {**checkpoint.training, 'calibrated': {
+                        'scenes': sum(map(len, sets)), 'protocols': given.protocols,
+                        'recorded': len(given.recorded),
+                        'bias': given.bias, 'before': raw, 'after': after}},
+                    temperature, offset)
     for row in (raw, after):
         print('  '.join(f'{key} {value}' for key, value in row.items()))
-    return 0
 
 
 if __name__ == '__main__':

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import copy
 from dataclasses import replace
 from pathlib import Path
-import sys
 import tempfile
 
 import numpy as np
@@ -28,7 +27,7 @@ from seq_amodal_ros.evaluation.sample import Sample
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.average import averaged
 from training.calibrate import prepared
-from training.commands import add_cutouts, add_device, parser_of
+from training.commands import add_cutouts, add_device, command, parser_of
 from training.validation import validation
 
 LAYERS = 4
@@ -82,8 +81,9 @@ def head(kinds: Mapping[str, Sequence[Sample]]) -> str:
     return f'{line(names)}\n{line(["---"] * len(names))}'
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('choose')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('checkpoints', nargs=2, metavar='WEIGHTS', help='names or paths')
     parser.add_argument('--shares', type=float, nargs='+', default=[0.5, 1.0],
@@ -101,23 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--scenes', type=int, default=100, help='of each protocol and zoom')
     add_device(parser)
     given = parser.parse_args(arguments)
-    try:
-        choose_device(given.device)
-        first, second = (load_checkpoint(path) for path in given.checkpoints)
-        choice = list(candidates(first, second, given.shares, given.biases, given.mask_size))
-        with tempfile.TemporaryDirectory() as folder:
-            kinds = kinds_of(Path(folder), given.cutouts, given.protocols, given.zooms,
-                             given.recorded, given.scenes)
-            print(head(kinds))
-            for name, checkpoint in choice:
-                cells = [cell(checkpoint, scenes, given.device) for scenes in kinds.values()]
-                print(line([name, *cells]), flush=True)
-    except (ValueError, OSError) as error:
-        print(f'choose: {error}', file=sys.stderr)
-        return 2
+    choose_device(given.device)
+    first, second = (load_checkpoint(path) for path in given.checkpoints)
+    choice = list(candidates(first, second, given.shares, given.biases, given.mask_size))
+    with tempfile.TemporaryDirectory() as folder:
+        kinds = kinds_of(Path(folder), given.cutouts, given.protocols, given.zooms,
+                         given.recorded, given.scenes)
+        print(head(kinds))
+        for name, checkpoint in choice:
+            cells = [cell(checkpoint, scenes, given.device) for scenes in kinds.values()]
+            print(line([name, *cells]), flush=True)
     print(f'\nK = {Settings.hypotheses}, {Settings.steps} step(s), {first.label} and '
           f'{second.label}')
-    return 0
 
 
 if __name__ == '__main__':

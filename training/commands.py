@@ -1,9 +1,34 @@
 """What the command lines of training have in common."""
 
 import argparse
+from collections.abc import Callable, Sequence
+import functools
 from pathlib import Path
+import sys
 
 from seq_amodal_ros.files import check_writable
+
+
+def command(name: str, *also: type[Exception],
+            ) -> Callable[[Callable[..., None]], Callable[..., int]]:
+    """
+    Make a command of a function of its arguments: its exit status is 0, or 2 where it fails.
+
+    ValueError, OSError and those given become a line on stderr that begins with the name.
+    """
+    expected: tuple[type[Exception], ...] = (ValueError, OSError, *also)
+
+    def command_of(work: Callable[..., None]) -> Callable[..., int]:
+        @functools.wraps(work)
+        def main(arguments: Sequence[str] | None = None) -> int:
+            try:
+                work(arguments)
+            except expected as error:
+                print(f'{name}: {error}', file=sys.stderr)
+                return 2
+            return 0
+        return main
+    return command_of
 
 
 def parser_of(doc: str) -> argparse.ArgumentParser:

@@ -10,7 +10,6 @@ as on a robot, each layer on the mistakes of those before it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-import sys
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from seq_amodal_ros.scene import Mask
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Probability
 from tqdm import tqdm
-from training.commands import add_device, parser_of
+from training.commands import add_device, command, parser_of
 
 
 @dataclass
@@ -74,23 +73,19 @@ def table(found: dict[int, Gap]) -> str:
     return '\n'.join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('gap')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('coco', type=Path, metavar='JSON', help='annotations.json')
     parser.add_argument('--weights', default=DEFAULT, help='name or path')
     parser.add_argument('--k', type=int, default=Settings.hypotheses, help='hypotheses')
     add_device(parser)
     given = parser.parse_args(arguments)
-    try:
-        segmenter = Segmenter.load(given.weights, given.device, settings_of(hypotheses=given.k))
-        found = gaps(segmenter, samples(given.coco))
-    except (ValueError, OSError) as error:
-        print(f'gap: {error}', file=sys.stderr)
-        return 2
+    segmenter = Segmenter.load(given.weights, given.device, settings_of(hypotheses=given.k))
+    found = gaps(segmenter, samples(given.coco))
     print(table(found))
     print(f'K = {given.k}, {segmenter.device}, weights {segmenter.label}')
-    return 0
 
 
 if __name__ == '__main__':

@@ -13,7 +13,6 @@ import http.client
 import io
 import json
 from pathlib import Path
-import sys
 import tarfile
 import urllib.request
 
@@ -24,7 +23,7 @@ from PIL import Image
 from seq_amodal_ros.files import check_writable
 from tqdm import tqdm
 from training.arrays import save_arrays
-from training.commands import parser_of
+from training.commands import command, parser_of
 
 URL = ('https://registry.npmjs.org/emoji-datasource-google/-/'
        'emoji-datasource-google-15.1.2.tgz')
@@ -83,18 +82,14 @@ def write_icons(archive: bytes, out: Path) -> int:
     return len(chosen)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('icons')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     given = parser.parse_args(arguments)
-    try:
-        check_writable(given.out)
-        print(f'{write_icons(fetched(), given.out)} icons in {given.out}')
-    except (ValueError, OSError) as error:
-        print(f'icons: {error}', file=sys.stderr)
-        return 2
-    return 0
+    check_writable(given.out)
+    print(f'{write_icons(fetched(), given.out)} icons in {given.out}')
 
 
 if __name__ == '__main__':

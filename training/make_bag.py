@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 import math
 from pathlib import Path
-import sys
 from typing import Any
 
 import cv2
@@ -30,7 +29,7 @@ from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matri
 import torch
 from tqdm import tqdm
 from training.bags import write_bag
-from training.commands import add_cutouts, check_folder, check_range, parser_of
+from training.commands import add_cutouts, check_folder, check_range, command, parser_of
 from training.engine.compositor import Compositor
 from training.engine.protocols import read_protocol
 from training.engine.scenes import layered_scene, MIN_VISIBLE
@@ -150,8 +149,9 @@ def recorded(frames: Iterable[View], rate: float, compressed: bool,
             yield stamp, topic, message
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('make_bag')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, help='folder of the bag, made anew')
     parser.add_argument('--storage', choices=['mcap', 'sqlite3'], default='mcap')
@@ -165,30 +165,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seed', type=int, default=0, help='of the scenes')
     parser.add_argument('--scene', type=int, default=0, help="number of the seed's scene")
     given = parser.parse_args(arguments)
+    if given.out.exists():
+        raise ValueError(f'{given.out} exists already; remove it or give another --out')
+    for name, least, most in (('frames', 1, 1_000_000), ('rate', 0.01, 1000),
+                              ('seed', 0, 1 << 31), ('scene', 0, 1 << 31),
+                              ('width', 16, 4096), ('height', 16, 4096)):
+        check_range(f'--{name}', getattr(given, name), least, most)
+    check_folder(given.out.parent)
+    # Camouflaged, the ground would change its colour with every object that goes.
+    protocol = replace(read_protocol(given.protocol), camouflage=0)
+    compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
+                            SIDE, seed=given.seed)
+    shown = views(compositor, given.scene, given.frames, given.width, given.height)
+    bar = tqdm(shown, total=given.frames, unit='frame', disable=None)
     try:
-        if given.out.exists():
-            raise ValueError(f'{given.out} exists already; remove it or give another --out')
-        for name, least, most in (('frames', 1, 1_000_000), ('rate', 0.01, 1000),
-                                  ('seed', 0, 1 << 31), ('scene', 0, 1 << 31),
-                                  ('width', 16, 4096), ('height', 16, 4096)):
-            check_range(f'--{name}', getattr(given, name), least, most)
-        check_folder(given.out.parent)
-        # Camouflaged, the ground would change its colour with every object that goes.
-        protocol = replace(read_protocol(given.protocol), camouflage=0)
-        compositor = Compositor(*sources_of(given.cutouts, protocol, seed=given.seed), protocol,
-                                SIDE, seed=given.seed)
-        shown = views(compositor, given.scene, given.frames, given.width, given.height)
-        bar = tqdm(shown, total=given.frames, unit='frame', disable=None)
         write_bag(given.out, given.storage, recorded(bar, given.rate, given.compressed))
     except ImportError as error:
-        print(f'make_bag: {error.name} is missing: it needs ROS 2 and the built package, so start '
-              'it by scripts/env', file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(f'make_bag: {error}', file=sys.stderr)
-        return 2
+        raise ValueError(f'{error.name} is missing: it needs ROS 2 and the built package, so start '
+                         'it by scripts/env') from error
     print(f'{given.frames} frames in {given.out}')
-    return 0
 
 
 if __name__ == '__main__':

@@ -9,7 +9,6 @@ OUT/PROTOCOL.statistics.png, and prints the statistics.
 
 from collections.abc import Sequence
 from pathlib import Path
-import sys
 
 import cv2
 from matplotlib.figure import Figure
@@ -20,7 +19,14 @@ from seq_amodal_ros.evaluation.pictures import draw_by_layer
 from seq_amodal_ros.scene import LayeredScene
 import torch
 from torch import Tensor
-from training.commands import add_backgrounds, add_cutouts, check_folder, check_range, parser_of
+from training.commands import (
+    add_backgrounds,
+    add_cutouts,
+    check_folder,
+    check_range,
+    command,
+    parser_of,
+)
 from training.cutouts import Cutouts
 from training.engine.compositor import Compositor
 from training.engine.photographs import read_photographs
@@ -119,8 +125,9 @@ def draw(protocol: Protocol, sources: tuple[Sequence[Cutouts], Sequence[float]],
     print(f'{protocol.name}: {summary(found)}; see {stem}.sheet.png and {stem}.statistics.png')
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('preview')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--protocols', nargs='+', default=['mixed'], help='names or .yaml files')
     add_cutouts(parser)
@@ -130,23 +137,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--side', type=int, default=128, help='pixels')
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
-            check_range(f'--{name}', getattr(given, name), least, most)
-        protocols = list(read_protocols(given.protocols).values())
-        masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
-        check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
-        photographs = given.backgrounds and read_photographs(given.backgrounds)
-        if photographs is not None:
-            check_photographs(protocols)
-        check_folder(given.out)
-        drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
-        for protocol, sources in zip(protocols, drawn_of):
-            draw(protocol, sources, given.out, given.scenes, given.side, given.seed, photographs)
-    except (ValueError, OSError) as error:
-        print(f'preview: {error}', file=sys.stderr)
-        return 2
-    return 0
+    for name, least, most in (('side', 32, 2048), ('seed', 0, 1 << 31)):
+        check_range(f'--{name}', getattr(given, name), least, most)
+    protocols = list(read_protocols(given.protocols).values())
+    masks = given.side ** 2 * max(protocol.objects[1] for protocol in protocols)
+    check_range('--scenes', given.scenes, 1, max(1, MOST_PIXELS // masks))
+    photographs = given.backgrounds and read_photographs(given.backgrounds)
+    if photographs is not None:
+        check_photographs(protocols)
+    check_folder(given.out)
+    drawn_of = [sources_of(given.cutouts, protocol, seed=given.seed) for protocol in protocols]
+    for protocol, sources in zip(protocols, drawn_of):
+        draw(protocol, sources, given.out, given.scenes, given.side, given.seed, photographs)
 
 
 if __name__ == '__main__':

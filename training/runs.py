@@ -23,8 +23,13 @@ class TrainingError(RuntimeError):
 class RunConfig(Protocol):
     """What a run asks of its config."""
 
-    seed: int
-    schedule: str
+    @property
+    def seed(self) -> int:
+        """Return what weights and noise begin with."""
+
+    @property
+    def schedule(self) -> str:
+        """Return the name of the noise schedule."""
 
     @property
     def mask_values(self) -> tuple[float, float]:

@@ -21,7 +21,6 @@ import hashlib
 import json
 from pathlib import Path
 import shutil
-import sys
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from seq_amodal_ros.evaluation.amodal_coco import samples, write_amodal_coco
 from seq_amodal_ros.files import write_atomic
 from seq_amodal_ros.scene import LayeredScene
 from tqdm import tqdm
-from training.commands import add_cutouts, check_folder, check_range, parser_of
+from training.commands import add_cutouts, check_folder, check_range, command, parser_of
 from training.config import DEFAULT, read_config
 from training.cutouts import Cutouts, read_cutouts
 from training.engine.compositor import Compositor
@@ -172,8 +171,9 @@ def verdict(name: str, found: str, reference: bool) -> str:
             'scores')
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('testsets')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[3:]))
@@ -184,31 +184,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--objects', type=int, help='only the first so many meshes')
     given = parser.parse_args(arguments)
     usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, 6, None)
-    try:
-        if given.scenes < 1:
-            raise ValueError(f'--scenes {given.scenes}: it counts from 1')
-        check_range('--side', given.side, 32, 2048)
-        for name in FROM_CUTOUTS:
-            if name in given.sets and not given.cutouts:
-                raise ValueError(f'the set {name} needs --cutouts: no registry brings pictures of '
-                                 'fruit and of things at home')
-        for path in given.cutouts:
-            read_cutouts(path)  # said now if it is none, not after the other sets are made
-        check_folder(given.out)
-        cutouts = sorted(given.cutouts, key=digest_of)  # in any order the same pixels
-        asked = (cutouts, given.scenes, given.side, given.views, given.objects)
-        settings = {name: settings_of(name, *asked) for name in given.sets}  # each set once
-        with locked(given.out):
-            try:
-                for name, found in made(given.out, settings, asked):
-                    print(f'{name}: {given.out / name}, checksum {found[:16]}: '
-                          f'{verdict(name, found, usual)}')
-            finally:
-                (given.out / LOCK).unlink()
-    except (ValueError, OSError) as error:
-        print(f'testsets: {error}', file=sys.stderr)
-        return 2
-    return 0
+    if given.scenes < 1:
+        raise ValueError(f'--scenes {given.scenes}: it counts from 1')
+    check_range('--side', given.side, 32, 2048)
+    for name in FROM_CUTOUTS:
+        if name in given.sets and not given.cutouts:
+            raise ValueError(f'the set {name} needs --cutouts: no registry brings pictures of '
+                             'fruit and of things at home')
+    for path in given.cutouts:
+        read_cutouts(path)  # said now if it is none, not after the other sets are made
+    check_folder(given.out)
+    cutouts = sorted(given.cutouts, key=digest_of)  # in any order the same pixels
+    asked = (cutouts, given.scenes, given.side, given.views, given.objects)
+    settings = {name: settings_of(name, *asked) for name in given.sets}  # each set once
+    with locked(given.out):
+        try:
+            for name, found in made(given.out, settings, asked):
+                print(f'{name}: {given.out / name}, checksum {found[:16]}: '
+                      f'{verdict(name, found, usual)}')
+        finally:
+            (given.out / LOCK).unlink()
 
 
 if __name__ == '__main__':

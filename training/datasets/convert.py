@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import hashlib
 from pathlib import Path
 import shutil
-import sys
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.scene import bounding_box, layer_masks, occlusion_layers
 from tqdm import tqdm
 from training.arrays import Arrays
-from training.commands import parser_of
+from training.commands import command, parser_of
 from training.datasets.annotations import describe, read_scene, Source
 from training.datasets.keymap import read_keymap
 from training.datasets.preprocess import Prepared
@@ -219,8 +218,9 @@ def _writing(folder: Path) -> Iterator[None]:
                            '--out; what is done is kept, run the same command again') from error
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('convert')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--describe', type=Path, metavar='JSON', help='print its keys, no more')
     parser.add_argument('--json', type=Path, help='COCO-style file')
@@ -236,17 +236,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                if getattr(given, name) is None]
     if lacking and not given.describe:
         parser.error(f'give {", ".join(lacking)}, or --describe')
-    try:
-        if given.describe:
-            print(describe(given.describe))
-        else:
-            source = Source(given.json, given.images, read_keymap(given.keys))
-            print(convert(source, given.out, given.format, given.limit, given.workers,
-                          given.skip_bad))
-    except (ValueError, OSError) as error:
-        print(f'convert: {error}', file=sys.stderr)
-        return 2
-    return 0
+    if given.describe:
+        print(describe(given.describe))
+    else:
+        source = Source(given.json, given.images, read_keymap(given.keys))
+        print(convert(source, given.out, given.format, given.limit, given.workers,
+                      given.skip_bad))
 
 
 if __name__ == '__main__':

@@ -158,7 +158,8 @@ def layered_scene(masks: NDArray[np.bool_], z: NDArray[np.bool_]) -> LayeredScen
     layers = occlusion_layers(z)
     order = np.argsort(layers, kind='stable')
     masks, layers, z = masks[order], layers[order], z[np.ix_(order, order)]
-    return LayeredScene(*masks.shape[1:], tuple(
+    height, width = masks.shape[1:]
+    return LayeredScene(height, width, tuple(
         AmodalObject(i, int(layer), mask, mask[None], 1.0,
                      tuple((1 + np.flatnonzero(lying_on)).tolist()))
         for i, (mask, layer, lying_on) in enumerate(zip(masks, layers, z), start=1)))

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import shutil
-import sys
 
 import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.files import check_writable
 from training.arrays import Arrays, save_arrays
-from training.commands import parser_of
+from training.commands import command, parser_of
 from training.cutouts import SIDE
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
 from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
@@ -131,8 +130,9 @@ def render_atlas(out: Path, split: str = 'train', views: int = 6, count: int | N
         shutil.rmtree(folder)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('atlas')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     parser.add_argument('--split', choices=SPLITS, default='train', help='by object')
@@ -141,14 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=2, help='processes')
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        check_writable(given.out)
-        render_atlas(given.out, given.split, given.views, given.objects, given.workers, given.seed)
-    except (ValueError, OSError) as error:
-        print(f'atlas: {error}', file=sys.stderr)
-        return 2
+    check_writable(given.out)
+    render_atlas(given.out, given.split, given.views, given.objects, given.workers, given.seed)
     print(given.out)
-    return 0
 
 
 if __name__ == '__main__':

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import shutil
-import sys
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from PIL import Image
 from seq_amodal_ros.evaluation.amodal_coco import write_amodal_coco
 from seq_amodal_ros.scene import LayeredScene, occlusion_layers, OcclusionCycleError
 from training.arrays import Arrays
-from training.commands import check_folder, parser_of
+from training.commands import check_folder, command, parser_of
 from training.engine.scenes import layered_scene
 from training.meshes.drop import drop_pile, Pile, reach
 from training.meshes.registry import mesh_objects, MeshError, MeshObject, SPLITS
@@ -142,8 +141,9 @@ def _assemble(folder: Path, paths: list[Path]) -> None:
     write_amodal_coco(folder / 'annotations.json', found, visible)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('piles')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='a new folder')
     parser.add_argument('--scenes', type=int, default=200)
@@ -154,15 +154,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=2, help='processes')
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        check_folder(given.out.parent)
-        write_piles(given.out, given.scenes, given.split, given.side, tuple(given.objects),
-                    given.workers, given.seed)
-    except (ValueError, OSError) as error:
-        print(f'piles: {error}', file=sys.stderr)
-        return 2
+    check_folder(given.out.parent)
+    write_piles(given.out, given.scenes, given.split, given.side, tuple(given.objects),
+                given.workers, given.seed)
     print(given.out / 'annotations.json')
-    return 0
 
 
 if __name__ == '__main__':

@@ -34,7 +34,6 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-import sys
 from typing import Any
 
 import safetensors.torch
@@ -42,7 +41,7 @@ from seq_amodal_ros.checkpoint import check_target, MAX_BYTES, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
 import torch
 from torch import Tensor
-from training.commands import parser_of
+from training.commands import command, parser_of
 from training.paper.config import read_preset
 from training.paper.sources import Rules
 
@@ -214,25 +213,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('sas_keys')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     given = _parser().parse_args(arguments)
-    try:
-        if given.max_layers < 1 or given.min_area < 1:
-            raise ValueError('--max-layers and --min-area must be at least 1, got '
-                             f'{given.max_layers} and {given.min_area}')
-        check_target(given.out)
-        preset = read_preset(given.preset)
-        model = ConcatUNet(preset.network())
-        model.load_state_dict(renamed(read_state(given.checkpoint), model.config,
-                                      str(given.checkpoint)))
-        rules = Rules(given.max_layers, given.min_area)
-        save_checkpoint(given.out, model, preset.schedule, preset.mask_values,
-                        {'source': given.checkpoint.name, 'rules': asdict(rules)})
-    except (ValueError, OSError) as error:
-        print(f'sas_keys: {error}', file=sys.stderr)
-        return 2
-    return 0
+    if given.max_layers < 1 or given.min_area < 1:
+        raise ValueError('--max-layers and --min-area must be at least 1, got '
+                         f'{given.max_layers} and {given.min_area}')
+    check_target(given.out)
+    preset = read_preset(given.preset)
+    model = ConcatUNet(preset.network())
+    model.load_state_dict(renamed(read_state(given.checkpoint), model.config,
+                                  str(given.checkpoint)))
+    rules = Rules(given.max_layers, given.min_area)
+    save_checkpoint(given.out, model, preset.schedule, preset.mask_values,
+                    {'source': given.checkpoint.name, 'rules': asdict(rules)})
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 """Depth and masks give who occludes whom, who is too little seen, and the layers."""
 
 import numpy as np
-import pytest
 from training.meshes.truth import clear_objects, occlusion_by_depth
 
 

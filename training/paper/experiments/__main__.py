@@ -13,13 +13,12 @@ import logging
 import os
 from pathlib import Path
 import platform
-import sys
 
 from PIL import Image
 from seq_amodal_ros.checkpoint import DEFAULT, load_checkpoint
 from seq_amodal_ros.devices import choose_device
 import torch
-from training.commands import add_device, check_folder, parser_of
+from training.commands import add_device, check_folder, command, parser_of
 from training.paper.config import read_preset
 from training.paper.experiments.cost import cost_report
 from training.paper.experiments.data import read_test
@@ -50,8 +49,9 @@ def hardware(device: str) -> str:
     return f'{cores} cores of {platform.machine()}, {torch.get_num_threads()} used'
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status."""
+@command('experiments')
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('experiment', choices=[*TABLES, 'gallery', 'cost'])
     data = parser.add_mutually_exclusive_group()
@@ -69,28 +69,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.coco and given.cutouts:
         parser.error('--cutouts are what --protocol composes from; --coco is trained on as it is')
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
-    try:
-        setting, device = read_setting(given.setting), str(choose_device(given.device))
-        if given.test is not None:
-            read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of work
-        check_folder(given.out)
-        if given.experiment == 'cost':
-            report = cost_report(('sas', setting.preset), load_checkpoint(DEFAULT),
-                                 setting.hypotheses, LAYERS, device, hardware(device))
-        else:
-            bench = Bench(given.out, given.test, TrainingData(
-                given.coco or (), given.protocol or '', given.cutouts, device), setting,
-                          hardware(device))
-            if given.experiment == 'gallery':
-                draw(bench, given.out)
-                return 0
-            report = TABLES[given.experiment](bench)
-        report.write(given.out, given.experiment)
-        print(report.markdown())
-    except (ValueError, OSError) as error:
-        print(f'experiments: {error}', file=sys.stderr)
-        return 2
-    return 0
+    setting, device = read_setting(given.setting), str(choose_device(given.device))
+    if given.test is not None:
+        read_test(given.test, read_preset(setting.preset).mask_size, 1)  # before hours of work
+    check_folder(given.out)
+    if given.experiment == 'cost':
+        report = cost_report(('sas', setting.preset), load_checkpoint(DEFAULT),
+                             setting.hypotheses, LAYERS, device, hardware(device))
+    else:
+        bench = Bench(given.out, given.test, TrainingData(
+            given.coco or (), given.protocol or '', given.cutouts, device), setting,
+                      hardware(device))
+        if given.experiment == 'gallery':
+            draw(bench, given.out)
+            return
+        report = TABLES[given.experiment](bench)
+    report.write(given.out, given.experiment)
+    print(report.markdown())
 
 
 if __name__ == '__main__':

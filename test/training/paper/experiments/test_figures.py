@@ -2,7 +2,6 @@
 
 import numpy as np
 from training.paper.experiments import data
-
 from training.paper.experiments.figures import gallery, GAP, PANEL
 
 
