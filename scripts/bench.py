@@ -27,7 +27,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene, scene_to_message
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.scene import AmodalObject, LayeredScene
 from std_msgs.msg import Header
 import torch

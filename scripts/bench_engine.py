@@ -16,7 +16,7 @@ import time
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.scene import occlusion_layers, occlusion_matrix
+from seq_amodal_ros.scene import area_at, occlusion_layers, occlusion_matrix
 import torch
 from training.cutouts import SIDE
 from training.engine.compositor import Compositor
@@ -91,7 +91,7 @@ class PlainLoop:
     def _clear(self, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         covered, kept = np.zeros_like(masks[0]), []
         for mask in masks:
-            if (mask & ~covered).sum() >= MIN_VISIBLE * (self.side / 64) ** 2:
+            if (mask & ~covered).sum() >= area_at(MIN_VISIBLE, self.side, self.side):
                 kept.append(mask)
                 covered |= mask
         return np.array(kept, bool).reshape(-1, self.side, self.side)

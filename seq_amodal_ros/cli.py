@@ -22,6 +22,7 @@ from seq_amodal_ros.bridge import bags
 from seq_amodal_ros.checkpoint import DEFAULT, find
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
 from seq_amodal_ros.evaluation import amodal_coco, sas
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.evaluation.pictures import overview, png
 from seq_amodal_ros.evaluation.reliability import draw_reliability
 from seq_amodal_ros.evaluation.report import evaluate, score, table
@@ -52,7 +53,7 @@ def predict(given: argparse.Namespace) -> None:
         raise ValueError(f'--out: {annotations} was not written by seq-amodal predict; name '
                          'another folder')
     for path in given.images:
-        amodal_coco.load_image(path)  # what cannot be read is said before the work
+        load_image(path)  # what cannot be read is said before the work
     pictures = {path.resolve() for path in given.images}
     for target in (annotations, *(_sheet(given.out, path) for path in given.images)):
         if target.resolve() in pictures:
@@ -69,7 +70,7 @@ def _predicted(segmenter: Segmenter, given: argparse.Namespace,
                ) -> Iterator[tuple[str, LayeredScene]]:
     """Yield each picture's path from the folder of the results, and its scene, which is drawn."""
     for path in given.images:
-        image = amodal_coco.load_image(path)
+        image = load_image(path)
         scene = segmenter.segment(image)
         sheet = _sheet(given.out, path)
         write_atomic(sheet, png(overview(image, scene)))

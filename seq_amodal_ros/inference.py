@@ -19,10 +19,11 @@ from seq_amodal_ros.denoisers.efficientnet import EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import predictor
 from seq_amodal_ros.devices import computes_in_bfloat16
 from seq_amodal_ros.diffusion.samplers import Estimate, Fresh, Predict, SAMPLERS
-from seq_amodal_ros.diffusion.schedules import SCHEDULES
+from seq_amodal_ros.diffusion.schedules import SCHEDULES, STEPS
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
 from seq_amodal_ros.parts import HINT, next_bar, sure_parts
 from seq_amodal_ros.replay import Replayed
+from seq_amodal_ros.scene import area_at
 from seq_amodal_ros.sequential import Answers, Choose, chosen_mask, middle_mask
 import torch
 from torch import nn, Tensor
@@ -53,6 +54,11 @@ def while_waited(predict: Predict, ended: Ended) -> Predict:
     return asked
 
 
+LIMITS = {'hypotheses': (1, 64), 'steps': (1, STEPS), 'max_layers': (1, 64),
+          'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
+MASK_SIZES = 32, 512
+
+
 @dataclass(frozen=True)
 class Settings:
     """
@@ -81,21 +87,21 @@ class Settings:
         """Raise ValueError, naming the setting and its range, for what cannot be sampled."""
         if self.sampler not in SAMPLERS:
             raise ValueError(f'sampler must be one of {", ".join(SAMPLERS)}, got {self.sampler!r}')
-        if self.sampler == 'ancestral' and self.steps != 1000:
-            raise ValueError('steps must be 1000 with the sampler ancestral, which walks all; or '
-                             f'take the sampler ddim or dpm; got {self.steps}')
-        if self.mask_size and not 32 <= self.mask_size <= 512:
-            raise ValueError(f'mask_size must be 0 or lie in 32 to 512, got {self.mask_size}')
-        limits = {'hypotheses': (1, 64), 'steps': (1, 1000), 'max_layers': (1, 64),
-                  'min_area': (1, 1 << 20), 'seed': (0, (1 << 31) - 1)}
-        for name, (least, most) in limits.items():
+        if self.sampler == 'ancestral' and self.steps != STEPS:
+            raise ValueError(f'steps must be {STEPS} with the sampler ancestral, which walks all; '
+                             f'or take the sampler ddim or dpm; got {self.steps}')
+        least, most = MASK_SIZES
+        if self.mask_size and not least <= self.mask_size <= most:
+            raise ValueError(f'mask_size must be 0 or lie in {least} to {most}, '
+                             f'got {self.mask_size}')
+        for name, (least, most) in LIMITS.items():
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f'{name} must lie in {least} to {most}, '
                                  f'got {getattr(self, name)}')
 
     def least_area(self, shape: tuple[int, int]) -> int:
         """Return Area_min in pixels of a mask of that shape, at least 1."""
-        return max(1, round(self.min_area * shape[0] * shape[1] / 64 ** 2))
+        return max(1, round(area_at(self.min_area, *shape)))
 
 
 class Way(NamedTuple):

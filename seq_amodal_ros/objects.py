@@ -10,6 +10,7 @@ from seq_amodal_ros.parts import nearest_part, separated
 from seq_amodal_ros.planning import in_pick_order
 from seq_amodal_ros.scene import (
     AmodalObject,
+    area_at,
     bounding_box,
     LayeredScene,
     Mask,
@@ -45,7 +46,7 @@ def scene_from_layers(layers: list[Layer], height: int, width: int, min_area: in
     anew by Eq. 2, object by object: what was found late but lies under nothing is on layer 1.
     """
     found: list[_Found] = []
-    graze = GRAZE * height * width / 64 ** 2
+    graze = area_at(GRAZE, height, width)
     covered = np.zeros((height, width), bool)
     for number, layer in enumerate(layers, start=1):
         least = max(1.0, min_area * height * width / layer.chosen.size)

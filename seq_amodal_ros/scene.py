@@ -89,6 +89,11 @@ def bounding_box(mask: NDArray[np.bool_]) -> Box:
                int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1))
 
 
+def area_at(pixels: float, height: int, width: int) -> float:
+    """Return an area that is told in pixels of a 64 x 64 image in those of height x width."""
+    return pixels * height * width / 64 ** 2
+
+
 def occlusion_matrix(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     Return Z [N, N] of amodal masks [N, height, width] given from front to back (Eq. 1).

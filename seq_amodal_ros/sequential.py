@@ -42,16 +42,10 @@ Choose = Callable[[Probability], Probability | None]
 
 @dataclass(frozen=True)
 class StopRules:
-    """When Alg. 2 ends: at most N_max layers, none below Area_min pixels."""
+    """When Alg. 2 ends: at most N_max layers, none below Area_min, pixels of these masks."""
 
-    max_layers: int = 8
-    min_area: int = 10
-
-    def __post_init__(self) -> None:
-        """Raise ValueError, naming the setting, below 1."""
-        for name in ('max_layers', 'min_area'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
+    max_layers: int
+    min_area: int
 
 
 @dataclass(frozen=True)
@@ -113,13 +107,7 @@ def middle_mask(hypotheses: Probability) -> Probability | None:
     return hypotheses[0] if (hypotheses[0] > 0.5).any() else None
 
 
-def mean_mask(hypotheses: Probability) -> Probability | None:
-    """Return the mean of the non-null ones of K masks instead: the rival in the paper's Tab. 2."""
-    non_null = (hypotheses > 0.5).any(axis=(1, 2))
-    return hypotheses[non_null].mean(axis=0) if non_null.any() else None
-
-
-def layer_rounds(shape: tuple[int, int], rules: StopRules, choose: Choose = chosen_mask,
+def layer_rounds(shape: tuple[int, int], rules: StopRules, choose: Choose,
                  ) -> Generator[Mask, tuple[Probability, Probability | None], list[Layer]]:
     """
     Walk Alg. 2: yield the cumulative mask, be sent K masks and seams, return the layers.

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 import pytest
 from seq_amodal_ros.cli import main
-from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.photographs import load_image
 
 
 def test_predict_writes_a_sheet_for_each_picture_and_masks_of_all(photographs, tmp_path, capsys):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from seq_amodal_ros.checkpoint import load_checkpoint, save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
-from seq_amodal_ros.evaluation.amodal_coco import load_image, samples
+from seq_amodal_ros.evaluation.amodal_coco import samples
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.parts import CLEAR, HINT
 from seq_amodal_ros.segmenter import HaltedError, Segmenter, Settings
 import torch

@@ -89,7 +89,7 @@ def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: 
     try:
         feed.seek(run.step)
         if run.step < config.steps:
-            train(run, feed, math.inf, {'config': asdict(config), 'sources': feed.held,
+            train(run, feed, math.inf, {'config': asdict(config), 'sources': feed.sources,
                                         'device': device})
     finally:
         run.close()

@@ -19,8 +19,8 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
     """
     Move the second's weights towards the first's, in place, until `share` of them is its own.
 
-    It keeps the second's mask_size, on which no weight of encode_once depends. Raises ValueError for a share out
-    of 0 to 1 and for networks or noise that differ.
+    It keeps the second's mask_size, on which no weight of encode_once depends. Raises ValueError
+    for a share out of 0 to 1 and for networks or noise that differ.
     """
     if not 0 <= share <= 1:
         raise ValueError(f'a share must lie in 0 to 1, got {share}')

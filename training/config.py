@@ -13,8 +13,9 @@ DEFAULT = Path(__file__).with_name('default.yaml')
 
 LEARNT = {'masks', 'seams'}
 SHARES = ('recorded_share', 'from_noise', 'self_conditioning', 'own_cumulative', 'seams_share')
-RANGES = {**OPTIMISER_RANGES, 'encoder_rate': (0, 10), 'ema': (0, 1), 'signal_scale': (0.01, 10)}
 LOSS_WEIGHTS = ('visible_weight', 'overlap_weight')
+RANGES = {**dict.fromkeys(SHARES, (0, 1)), **OPTIMISER_RANGES, 'encoder_rate': (0, 10),
+          'ema': (0, 1), 'signal_scale': (0.01, 10), **dict.fromkeys(LOSS_WEIGHTS, (0, 1000))}
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,11 @@ class TrainConfig:
         """Raise ValueError, naming the setting, for what no training can do."""
         if not self.learns or not set(self.learns) <= LEARNT:
             raise ValueError(f'learns must list some of {sorted(LEARNT)}, got {self.learns}')
-        check_ranges(self, dict.fromkeys(SHARES, (0, 1)))
         if self.steps < 1 or self.scenes_per_step < 1:
             raise ValueError('steps and scenes_per_step count from 1, got '
                              f'{self.steps} and {self.scenes_per_step}')
         if not 0.1 <= self.zoom[0] <= self.zoom[1] <= 10:
             raise ValueError(f'zoom must be [least, most] within 0.1 to 10, got {self.zoom}')
-        for name in LOSS_WEIGHTS:
-            if getattr(self, name) < 0:
-                raise ValueError(f'{name} must not be negative, got {getattr(self, name)}')
         check_ranges(self, RANGES)
         if self.schedule not in SCHEDULES:
             raise ValueError(f'schedule must be one of {", ".join(SCHEDULES)}, '

@@ -30,7 +30,7 @@ class Feed:
         if pictures is not None:
             check_photographs(protocols.values())
         self.device = torch.device(device)
-        self.held: dict[str, int] = {}
+        self.sources: dict[str, int] = {}
         share = round(config.scenes_per_step * config.recorded_share) if recorded else 0
         self.served: list[tuple[Compositor | RecordedScenes, int]] = []
         for name, count in shared_out(config.protocols, config.scenes_per_step - share).items():
@@ -41,13 +41,13 @@ class Feed:
                                           config.held_varieties,
                                           seed=seed_of(protocol.name, config.seed))
             for source in sources:
-                self.held[source.name] = max(len(source), self.held.get(source.name, 0))
+                self.sources[source.name] = max(len(source), self.sources.get(source.name, 0))
             self.served.append((Compositor(
                 sources, weights, protocol, side, device, seed_of(protocol.name, seed),
                 photographs=pictures, zoom=config.zoom), count))
         if share:
             piles = RecordedScenes(recorded, side, device, seed)
-            self.held['recorded'] = len(piles)
+            self.sources['recorded'] = len(piles)
             self.served.append((piles, share))
 
     def seek(self, step: int) -> None:

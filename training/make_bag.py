@@ -25,7 +25,7 @@ from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.messages import byte_array
 from seq_amodal_ros.bridge.scenes import scene_to_message
 from seq_amodal_ros.planning import in_pick_order
-from seq_amodal_ros.scene import LayeredScene, occlusion_layers, occlusion_matrix
+from seq_amodal_ros.scene import area_at, LayeredScene, occlusion_layers, occlusion_matrix
 import torch
 from tqdm import tqdm
 from training.bags import write_bag
@@ -101,7 +101,7 @@ def in_view(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return those of masks bool [N, H, W], front to back, that show MIN_VISIBLE or more."""
     first = masks & (np.cumsum(masks, axis=0) == 1)
     shown = np.count_nonzero(first, axis=(1, 2))
-    return masks[shown * 64 ** 2 >= MIN_VISIBLE * masks[0].size] if len(masks) else masks
+    return masks[shown >= area_at(MIN_VISIBLE, *masks.shape[1:])] if len(masks) else masks
 
 
 def stacked_depth(masks: NDArray[np.bool_], shape: tuple[int, int], zoom: float,

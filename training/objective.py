@@ -27,33 +27,18 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
     scene, target, covered = scenes.samples(model.mask_size)
     image = scenes.image.contiguous(memory_format=torch.channels_last)
     pyramid = taken(model.encode(image), scene)
-    own = torch.rand(len(scene), generator=generator, device=target.device) < config.own_cumulative
-    growing = torch.nonzero(own)[:, 0]
-    for _ in range(OWN_LAYERS):
-        if not len(growing):
-            break
-        covered[growing] = advanced(model, taken(pyramid, growing), covered[growing], generator)
-        again = torch.rand(len(growing), generator=generator, device=target.device)
-        growing = growing[again < config.own_cumulative]
+    own = _chance(target, config.own_cumulative, generator)
+    _grow(model, pyramid, covered, own, config.own_cumulative, generator)
     with torch.autocast(target.device.type, enabled=False):  # it counts pixels, which bf16 cannot
         target[own] = scenes.targets(scene[own], covered[own])
         seams, inside = scenes.seams(scene, covered)
-    draw = torch.rand(len(scene), generator=generator, device=target.device)
-    time_index = ((1 - draw ** 2) * len(alpha_bar)).long().clamp(max=len(alpha_bar) - 1)
-    starts = torch.rand(len(scene), generator=generator, device=target.device) < config.from_noise
-    time_index[starts] = len(alpha_bar) - 1
+    time_index, starts = _times(target, len(alpha_bar), config.from_noise, generator)
     noise = torch.randn(target.shape, generator=generator, device=target.device)
     x_t = add_noise((target * 2 - 1) * config.signal_scale, noise, alpha_bar[time_index])
     t = (time_index + 1) / len(alpha_bar)
-    previous = torch.zeros_like(target)
-    conditioned = torch.rand(len(scene), generator=generator, device=target.device)
     # Nothing was estimated yet where sampling starts.
-    conditioned = torch.nonzero((conditioned < config.self_conditioning) & ~starts)[:, 0]
-    if len(conditioned):
-        with torch.no_grad():
-            logit = model.denoise(taken(pyramid, conditioned), covered[conditioned],
-                                  x_t[conditioned], t[conditioned], previous[conditioned])
-            previous[conditioned] = logit.float().sigmoid() * 2 - 1
+    conditioned = _chance(target, config.self_conditioning, generator) & ~starts
+    previous = _earlier(model, pyramid, covered, x_t, t, conditioned)
     logit = model.denoise(pyramid, covered, x_t, t, previous).float()
     losses = {'masks': mask_loss(logit, target, inside * (1 - covered), config)}
     if 'seams' in config.learns:
@@ -64,6 +49,45 @@ def layer_losses(model: EncodeOnceDenoiser, scenes: Scenes, alpha_bar: Tensor,
         losses['seams'] = functional.binary_cross_entropy_with_logits(guess, seams[rows],
                                                                       inside[rows])
     return {name: losses[name] for name in config.learns}
+
+
+def _chance(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return bool [n], True for about that share of the n entries of a batch."""
+    return torch.rand(len(batch), generator=generator, device=batch.device) < share
+
+
+def _grow(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor, own: Tensor,
+          share: float, generator: torch.Generator) -> None:
+    """Let cumulative masks [n, 1, S, S] grow in place: `own` ones by a layer, a share by more."""
+    growing = torch.nonzero(own)[:, 0]
+    for _ in range(OWN_LAYERS):
+        if not len(growing):
+            break
+        covered[growing] = advanced(model, taken(pyramid, growing), covered[growing], generator)
+        growing = growing[_chance(growing, share, generator)]
+
+
+def _times(batch: Tensor, total: int, from_noise: float, generator: torch.Generator,
+           ) -> tuple[Tensor, Tensor]:
+    """Return a time of each entry, int64 [n] below `total`, and which are noise alone, bool [n]."""
+    draw = torch.rand(len(batch), generator=generator, device=batch.device)
+    index = ((1 - draw ** 2) * total).long().clamp(max=total - 1)
+    starts = _chance(batch, from_noise, generator)
+    index[starts] = total - 1
+    return index, starts
+
+
+@torch.no_grad()
+def _earlier(model: EncodeOnceDenoiser, pyramid: Pyramid, covered: Tensor, x_t: Tensor, t: Tensor,
+             conditioned: Tensor) -> Tensor:
+    """Return an earlier estimate of the conditioned entries, -1 to 1, [n, 1, S, S]; else 0."""
+    previous = torch.zeros_like(covered)
+    rows = torch.nonzero(conditioned)[:, 0]
+    if len(rows):
+        logit = model.denoise(taken(pyramid, rows), covered[rows], x_t[rows], t[rows],
+                              previous[rows])
+        previous[rows] = logit.float().sigmoid() * 2 - 1
+    return previous
 
 
 def taken(pyramid: Pyramid, rows: Tensor) -> Pyramid:

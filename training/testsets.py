@@ -36,12 +36,13 @@ from training.engine.compositor import Compositor
 from training.engine.protocols import Protocol, read_protocol
 from training.engine.sources import sources_of
 from training.locks import LOCK, locked
-from training.meshes.atlas import render_atlas
-from training.meshes.piles import write_piles
+from training.meshes.atlas import render_atlas, VIEWS
+from training.meshes.piles import OBJECTS, write_piles
 from training.rounding import round_alike
 
 SETS = ('fruit', 'classes', 'drawn', 'mixed', 'bin', 'physics')
 FROM_CUTOUTS = {'fruit': 'varieties', 'classes': 'classes'}  # what of the held-out cutouts
+UNBROUGHT = ['mixed', 'bin', 'physics']  # those that need nothing from outside the registries
 CHECKSUMS = Path(__file__).with_name('testsets.json')
 SCENES, SIDE, SEED = 200, 256, 20_261_124
 BATCH = 10
@@ -123,7 +124,7 @@ def make(name: str, out: Path, cutouts: Sequence[Path], count: int, side: int, v
          objects: int | None) -> None:
     """Make one of SETS in the folder `out`."""
     if name == 'physics':
-        write_piles(out / name, count, split='test', side=side, seed=SEED)
+        write_piles(out / name, count, 'test', side, OBJECTS, SEED)
         return
     protocol = read_protocol('mixed' if name in ('classes', 'drawn') else name)
     if name == 'classes':
@@ -176,14 +177,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--sets', nargs='+', choices=SETS, default=list(SETS[3:]))
+    parser.add_argument('--sets', nargs='+', choices=SETS, default=UNBROUGHT)
     add_cutouts(parser, 'for the sets fruit and classes')
     parser.add_argument('--scenes', type=int, default=SCENES)
     parser.add_argument('--side', type=int, default=SIDE, help='pixels')
-    parser.add_argument('--views', type=int, default=6, help='of each mesh in the atlas')
+    parser.add_argument('--views', type=int, default=VIEWS, help='of each mesh in the atlas')
     parser.add_argument('--objects', type=int, help='only the first so many meshes')
     given = parser.parse_args(arguments)
-    usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, 6, None)
+    usual = (given.scenes, given.side, given.views, given.objects) == (SCENES, SIDE, VIEWS, None)
     if given.scenes < 1:
         raise ValueError(f'--scenes {given.scenes}: it counts from 1')
     check_range('--side', given.side, 32, 2048)

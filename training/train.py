@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.info('stopped before a step was taken; %s is as it was', given.out)
         return 128 + signal.SIGINT
-    facts = {'config': asdict(config), 'sources': feed.held, 'device': device}
+    facts = {'config': asdict(config), 'sources': feed.sources, 'device': device}
     if start is not None:
         facts['start'] = {'weights': start.label, 'training': start.training}
     try:

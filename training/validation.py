@@ -30,8 +30,8 @@ def validation(folder: Path, cutouts: Sequence[Path], protocol: str, count: int,
         raise ValueError(f'--scenes {count}: it counts from 1')
     if not 0.1 <= zoom <= 10:
         raise ValueError(f'--zooms must lie in 0.1 to 10, got {zoom}')
-    held, given = read_config(), read_protocol(protocol)
+    config, given = read_config(), read_protocol(protocol)
     seed = seed_of(given.name, SEED)
-    sources = sources_of(cutouts, given, held.held_classes, held.held_varieties, seed=seed)
+    sources = sources_of(cutouts, given, config.held_classes, config.held_varieties, seed=seed)
     compose(sources, given, folder, count, SIDE, seed, zoom)
     return list(samples(folder / 'annotations.json'))

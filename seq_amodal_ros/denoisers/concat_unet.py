@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seq_amodal_ros.denoisers.prediction import Predicts
+from seq_amodal_ros.diffusion.schedules import STEPS
 import torch
 from torch import nn, Tensor
 
@@ -131,14 +132,14 @@ class ConcatUNet(nn.Module):
         features     what `encode` returned
         cumulative   float [B, 1, S, S], 0 or 1
         x_t          the noised mask, [B, 1, S, S]
-        t            its time, float [B], (index + 1) / T with T = 1000
+        t            its time, float [B], (index + 1) / T with T = STEPS
         before       the last estimate, not used by this network
         """
         channels = [features[0]]
         if self.config.cumulative:
             low, high = self.config.cumulative_values
             channels.append(cumulative * (high - low) + low)
-        return self.unet(torch.cat([*channels, x_t], dim=1), t * 1000 - 1).sample
+        return self.unet(torch.cat([*channels, x_t], dim=1), t * STEPS - 1).sample
 
     def forward(self, image: Tensor, cumulative: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """Return `denoise` of plain images: what a training step calls."""

@@ -24,7 +24,14 @@ Pyramid = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class EncodeOnceConfig:
-    """Sizes of the network; masks are about mask_size pixels a side, the image twice that."""
+    """
+    Sizes of the network.
+
+    mask_size   side of the masks, pixels; the image has twice that
+    patch       pixels of a mask a side that the denoiser's grid has as one cell; 2 alone
+    widths      channels of its three levels, from fine to coarse
+    time_width  channels of the time's embedding, even
+    """
 
     mask_size: int = 64
     patch: int = 2
@@ -37,6 +44,8 @@ class EncodeOnceConfig:
         if self.patch != 2 or self.mask_size % 16 or not 32 <= self.mask_size <= 1024:
             raise ValueError('mask_size must be a multiple of 16 in 32 to 1024 and patch 2, got '
                              f'mask_size={self.mask_size}, patch={self.patch}')
+        if self.time_width % 2 or not 2 <= self.time_width <= 1024:
+            raise ValueError(f'time_width must be even, in 2 to 1024, got {self.time_width}')
         if len(self.widths) != 3 or any(w % 16 or not 16 <= w <= 1024 for w in self.widths):
             raise ValueError(f'widths must be three multiples of 16 up to 1024, got {self.widths}')
 

@@ -11,26 +11,29 @@ import math
 import torch
 from torch import Tensor
 
+STEPS = 1000  # T
 
-def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Tensor:
+
+def linear(steps: int = STEPS) -> Tensor:
     """Return the alpha_bar of betas that rise linearly (Ho et al. 2020; the paper's choice)."""
-    betas = torch.linspace(first, last, steps, dtype=torch.float64)
+    betas = torch.linspace(1e-4, 0.02, steps, dtype=torch.float64)
     return torch.cumprod(1 - betas, dim=0)
 
 
-def cosine(steps: int = 1000, offset: float = 0.008) -> Tensor:
+def cosine(steps: int = STEPS) -> Tensor:
     """
     Return alpha_bar, float [steps], a squared cosine: Nichol and Dhariwal (2021), Eq. 17.
 
     Its last value is practically zero, so sampling may start from pure noise in few steps.
     """
+    offset = 0.008
     time = (torch.arange(steps + 1, dtype=torch.float64) / steps + offset) / (1 + offset)
     level = torch.cos(time * math.pi / 2) ** 2
     betas = (1 - level[1:] / level[:-1]).clamp(max=0.999)
     return torch.cumprod(1 - betas, dim=0)
 
 
-def flow(steps: int = 1000) -> Tensor:
+def flow(steps: int = STEPS) -> Tensor:
     """
     Return the alpha_bar under which `ddim` is Euler's method on a rectified flow's straight path.
 

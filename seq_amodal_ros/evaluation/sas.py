@@ -13,7 +13,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.evaluation.sample import DatasetError, Sample
 from seq_amodal_ros.scene import cumulative_masks, occluded_by_layers
 

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import encode_image
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.evaluation.sample import DatasetError
 from seq_amodal_ros.files import expanded
 from seq_amodal_ros.nodes.running import ros

@@ -7,6 +7,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from seq_amodal_ros.checkpoint import DEFAULT
 from seq_amodal_ros.diffusion.samplers import SAMPLERS
+from seq_amodal_ros.inference import LIMITS, MASK_SIZES
 from seq_amodal_ros.segmenter import Settings
 
 
@@ -33,18 +34,19 @@ FIXED = {
 }
 SAMPLING = {
     'hypotheses': _Described(Settings.hypotheses, 'K: masks of each object; of one step level sets '
-                             'of its probability, of more samples', (1, 64)),
-    'steps': _Described(Settings.steps, 'denoising steps of each mask', (1, 1000)),
+                             'of its probability, of more samples', LIMITS['hypotheses']),
+    'steps': _Described(Settings.steps, 'denoising steps of each mask', LIMITS['steps']),
     'sampler': _Described(Settings.sampler, 'ddim or dpm: any number of steps; ancestral: all 1000',
                           choices=tuple(SAMPLERS)),
-    'max_layers': _Described(Settings.max_layers, 'N_max: stop after so many layers', (1, 64)),
+    'max_layers': _Described(Settings.max_layers, 'N_max: stop after so many layers',
+                             LIMITS['max_layers']),
     'min_area': _Described(Settings.min_area, 'Area_min: stop when a layer, leave out what shows, '
-                           'less than so many pixels of a 64 x 64 image', (1, 1 << 20)),
-    'mask_size': _Described(Settings.mask_size, 'side of the masks that the network works on, 32 '
-                            'to 512; 0: what the weights are trained for; smaller is sooner and '
-                            'less sure', (0, 512)),
+                           'less than so many pixels of a 64 x 64 image', LIMITS['min_area']),
+    'mask_size': _Described(Settings.mask_size, 'side of the masks that the network works on, '
+                            f'{MASK_SIZES[0]} to {MASK_SIZES[1]}; 0: what the weights are trained '
+                            'for; smaller is sooner and less sure', (0, MASK_SIZES[1])),
     'seed': _Described(Settings.seed, 'of the noise: equal seeds give equal answers for equal '
-                       'images', (0, (1 << 31) - 1)),
+                       'images', LIMITS['seed']),
 }
 
 

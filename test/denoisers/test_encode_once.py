@@ -77,7 +77,8 @@ def test_build_makes_the_network_that_its_sizes_describe(model):
 
 
 @pytest.mark.parametrize('sizes', [{'mask_size': 40}, {'mask_size': 4096}, {'patch': 3},
-                                   {'widths': (16, 16)}, {'widths': (16, 16, 20)}])
+                                   {'time_width': 15}, {'widths': (16, 16)},
+                                   {'widths': (16, 16, 20)}])
 def test_impossible_sizes_are_named(sizes):
     with pytest.raises(ValueError, match=next(iter(sizes))):
         EncodeOnceConfig(**sizes)

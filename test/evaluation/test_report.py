@@ -15,7 +15,8 @@ def truth(sample):
     height, width = sample.masks.shape[1:]
     occluders = occluded_by_layers(list(sample.masks), list(sample.layers))
     return LayeredScene(height, width, tuple(
-        AmodalObject(i, int(layer), mask, mask[None], 1.0, tuple((np.flatnonzero(above) + 1).tolist()))
+        AmodalObject(i, int(layer), mask, mask[None], 1.0,
+                     tuple((np.flatnonzero(above) + 1).tolist()))
         for i, mask, layer, above in zip(count(1), sample.masks, sample.layers, occluders)))
 
 

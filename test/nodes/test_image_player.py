@@ -7,7 +7,7 @@ import pytest
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 from seq_amodal_ros.bridge.images import decode_compressed, decode_image
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.nodes.image_player import ImagePlayer, pictures_in
 
 

@@ -22,7 +22,7 @@ from seq_amodal_ros.bridge.images import decode_image, encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene
 from seq_amodal_ros.checkpoint import save_checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet, ConcatUNetConfig
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.evaluation.pictures import draw_layers
 from seq_amodal_ros.nodes import perception_node
 from seq_amodal_ros.nodes.perception_node import PerceptionNode

@@ -74,7 +74,7 @@ def test_shares_lie_in_0_to_1(name):
 
 @pytest.mark.parametrize('name', ['visible_weight', 'overlap_weight'])
 def test_weights_of_losses_are_not_negative(name):
-    with pytest.raises(ValueError, match=f'{name} must not be negative, got -1'):
+    with pytest.raises(ValueError, match=f'{name} must lie in 0 to 1000, got -1'):
         replace(read_config(), **{name: -1})
 
 

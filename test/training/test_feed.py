@@ -38,7 +38,7 @@ def test_what_gets_no_scene_needs_no_cutouts(config, edited, tmp_path, composed)
     alone = edited(config, tmp_path / 'alone.yaml', protocols={'fruit': 1}, recorded_share=1.0)
     assert len(Feed(read_config(alone), [], recorded, 'cpu').scenes().image) == 2
     none = edited(config, tmp_path / 'none.yaml', recorded_share=0.0)
-    assert 'recorded' not in Feed(read_config(none), [], recorded, 'cpu').held
+    assert 'recorded' not in Feed(read_config(none), [], recorded, 'cpu').sources
 
 
 def test_what_is_held_out_is_not_composed_of(config, tmp_path):
@@ -47,7 +47,7 @@ def test_what_is_held_out_is_not_composed_of(config, tmp_path):
     names = np.array(['Apple', given.held_classes[0], 'Tomato'])
     np.savez(tmp_path / 'mine.npz', rgba=rgba, label=np.arange(3), class_names=names,
              variety=np.array(['Apple', given.held_classes[0], given.held_varieties[0]]))
-    assert Feed(given, [tmp_path / 'mine.npz'], [], 'cpu').held['mine'] == 1
+    assert Feed(given, [tmp_path / 'mine.npz'], [], 'cpu').sources['mine'] == 1
 
 
 def test_scenes_are_made_at_the_size_and_zoom_and_on_the_photographs_asked_for(

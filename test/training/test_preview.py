@@ -2,7 +2,7 @@
 
 import numpy as np
 from PIL import Image
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 import torch
 from training.engine.protocols import FOLDER
 from training.engine.scenes import clear_layers, Scenes
@@ -42,7 +42,8 @@ def test_scenes_lie_on_photographs_where_some_are_given(edited, tmp_path, capsys
     Image.new('RGB', (400, 400), (0, 255, 0)).save(photographs / 'green.png')
     protocol = edited(FOLDER / 'tools.yaml', tmp_path / 'green.yaml',
                       backgrounds={'photograph': 1}, objects=[1, 1], procedural=20)
-    command = ['--protocols', str(protocol), '--out', str(tmp_path), '--scenes', '2', '--side', '64']
+    command = ['--protocols', str(protocol), '--out', str(tmp_path), '--scenes', '2',
+               '--side', '64']
     assert main(command) == 2
     assert '--backgrounds' in capsys.readouterr().err
     assert main([*command, '--backgrounds', str(photographs)]) == 0

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from seq_amodal_ros.evaluation.amodal_coco import (
-    image_size,
-    load_image,
-    read_entries,
-    read_occluders,
-)
+from seq_amodal_ros.evaluation.amodal_coco import image_size, read_entries, read_occluders
 from seq_amodal_ros.evaluation.coco_masks import read_mask
+from seq_amodal_ros.evaluation.photographs import load_image
 from seq_amodal_ros.evaluation.sample import DatasetError
+from seq_amodal_ros.scene import area_at
 from training.datasets.keymap import DEPTHS, KeyMap, value_at
 from training.datasets.preprocess import crop_box, Masks, prepare, Prepared, shrink_image
 from training.engine.scenes import MIN_OVERLAP
@@ -132,7 +129,7 @@ def _check_order(source: Source, annotations: Sequence[dict], masks: Masks, fron
     """Raise DatasetError if two objects overlap (unless depths: more than graze) without order."""
     key, order, size = source.keys.order_key, source.keys.order, source.keys.size
     flat = masks.reshape(len(masks), size ** 2).astype(np.float32)
-    graze, known = MIN_OVERLAP * (size / 64) ** 2, front | front.T
+    graze, known = area_at(MIN_OVERLAP, size, size), front | front.T
     if order == 'occluded_by':  # whoever counted grazes did so at another size
         graze, known = 2 * graze, _reached(front) | _reached(front).T
     least = 1 if order in DEPTHS else graze

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.settings import read_named
+from training.settings import check_ranges, read_named
 
 FOLDER = Path(__file__).with_name('keymaps')
 DEPTHS = ('smaller_nearer', 'larger_nearer')
@@ -51,11 +51,7 @@ class KeyMap:
             if getattr(self, setting) not in words:
                 raise ValueError(f'{setting} must be one of {", ".join(words)}, '
                                  f'got {getattr(self, setting)}')
-        for setting, (least, most) in BOUNDS.items():
-            value = getattr(self, setting)
-            if not least <= value <= most:
-                raise ValueError(f'{setting} must be a whole number from {least} to {most}, '
-                                 f'got {value}')
+        check_ranges(self, BOUNDS)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import math
 from typing import NamedTuple
 
+from seq_amodal_ros.scene import area_at
 import torch
 from torch import Tensor
 from training.cutouts import Cutouts
@@ -183,7 +184,7 @@ class Compositor:
         place = points.pixel + before.index_select(0, points.item)
         masks.flatten().index_copy_(0, place, rgba[3] >= 0.5)
         layers = clear_layers(masks.reshape(batch, most, side, side),
-                              MIN_VISIBLE * (side / 64) ** 2, MIN_OVERLAP * (side / 64) ** 2)
+                              area_at(MIN_VISIBLE, side, side), area_at(MIN_OVERLAP, side, side))
         clear = layers.flatten() > 0
         masks.index_fill_(0, torch.nonzero(~clear)[:, 0], False)
         kept = torch.nonzero(clear.index_select(0, points.item))[:, 0]

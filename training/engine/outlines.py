@@ -1,5 +1,5 @@
 """
-Outlines: what is inside of a shape, by the signed distance to its rim, and how its faces are lit.
+Outlines: what is inside of a shape, and how its faces are lit.
 
 A kind of shape draws its proportions by chance and returns a Field. So the same shape can be
 measured coarsely, then drawn to fill its frame.
@@ -36,7 +36,7 @@ class Surface:
 Field = Callable[[Tensor, Tensor], Surface]
 
 
-def bend_of(count: int, random: SceneRandom, most: float = 0.4) -> Tensor:
+def bend_of(count: int, random: SceneRandom, most: float) -> Tensor:
     """Return how far the ends of a shape are bent aside, [count, 1, 1]; half are straight."""
     return uniform((count, 1, 1), -most, most, random) * chance((count, 1, 1), 0.5, random)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from seq_amodal_ros.evaluation.amodal_coco import load_image
+from seq_amodal_ros.evaluation.photographs import load_image
 import torch
 from torch import Tensor
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from training.engine import backgrounds
 from training.engine.shapes import KINDS
-from training.settings import read_named
+from training.settings import check_ranges, read_named
 
 FOLDER = Path(__file__).with_name('protocols')
 GROUPS = ('any', 'source', 'class', 'object')
 LEAST_SIZE = 0.07  # share of the image: what is smaller can hardly show what it is
 BACKGROUNDS = (*backgrounds.KINDS, backgrounds.PHOTOGRAPH)
+SHARES = ('alike', 'camouflage', 'detail', 'shadow', 'procedural_share')
+RANGES = {**dict.fromkeys(SHARES, (0, 1)), 'size_spread': (0, 2), 'procedural': (0, 100_000)}
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,7 @@ class Protocol:
                     not (sum(given.values()) > 0 or (name == 'backgrounds' and not given)):
                 raise ValueError(f'{name} must weigh some of {", ".join(known)}, none below 0, '
                                  f'got {dict(given)}')
-        for name, most in (('alike', 1), ('camouflage', 1), ('detail', 1), ('shadow', 1),
-                           ('procedural_share', 1), ('size_spread', 2), ('procedural', 100_000)):
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f'{name} must lie in 0 to {most}, got {getattr(self, name)}')
+        check_ranges(self, RANGES)
         if unknown := sorted(set(self.procedural_kinds) - set(KINDS)):
             raise ValueError(f'procedural_kinds {unknown} are none of {", ".join(KINDS)}')
 

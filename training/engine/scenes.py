@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from seq_amodal_ros.scene import (
     AmodalObject,
+    area_at,
     LayeredScene,
     occlusion_layers,
     occlusion_matrix,
@@ -58,7 +59,7 @@ class Scenes:
         """
         if self.known is not None:
             return self.known
-        least = MIN_OVERLAP * (self.masks.shape[-1] / 64) ** 2
+        least = area_at(MIN_OVERLAP, *self.masks.shape[2:])
         return overlaps_of(self.masks).tril(-1) >= max(least, 1)
 
     def picture(self, index: int) -> NDArray[np.uint8]:

@@ -21,10 +21,11 @@ def sources_of(paths: Sequence[Path], protocol: Protocol, held_classes: Sequence
     ones. Raises CutoutError, naming files and classes, if nothing is left to compose from.
     """
     number = PARTS.index(part)
-    given = [split(read_cutouts(path), held_classes, held_varieties)[number] for path in paths]
+    files = [read_cutouts(path) for path in paths]
+    given = [split(cutouts, held_classes, held_varieties)[number] for cutouts in files]
     if protocol.classes:
         given = [_of_classes(cutouts, protocol.classes) for cutouts in given]
-        _check_classes(paths, protocol)
+        _check_classes(files, paths, protocol)
     given = [cutouts for cutouts in given if len(cutouts)]
     share = protocol.procedural_share if given else 1.0
     total = sum(len(cutouts) ** 0.5 for cutouts in given)
@@ -43,9 +44,9 @@ def _of_classes(cutouts: Cutouts, classes: Sequence[str]) -> Cutouts:
     return cutouts.select([i for i, name in enumerate(cutouts.classes) if name in classes])
 
 
-def _check_classes(paths: Sequence[Path], protocol: Protocol) -> None:
+def _check_classes(found: Sequence[Cutouts], paths: Sequence[Path], protocol: Protocol) -> None:
     """Raise CutoutError for a class that the protocol names and no file holds, in any part."""
-    known = {name for path in paths for name in read_cutouts(path).classes}
+    known = {name for cutouts in found for name in cutouts.classes}
     missing = [name for name in protocol.classes if name not in known]
     if missing:
         files = ', '.join(map(str, paths)) or 'none'

@@ -23,6 +23,7 @@ from training.meshes.render import Camera, look_at, random_light, shrunk, Stage
 from training.meshes.textures import random_texture
 from training.shards import complete, parts_folder, read_parts
 
+VIEWS = 6  # of an object
 SUPERSAMPLING = 3
 FILL = 0.94  # of the frame's side
 COARSE = 128
@@ -109,7 +110,7 @@ def _cutout(premultiplied: NDArray[np.float32], alpha: NDArray[np.float32]) -> N
     return np.rint(np.concatenate([colour, alpha], axis=2).clip(0, 1) * 255).astype(np.uint8)
 
 
-def render_atlas(out: Path, split: str = 'train', views: int = 6, count: int | None = None,
+def render_atlas(out: Path, split: str, views: int, count: int | None = None,
                  workers: int = 2, seed: int = 0) -> None:
     """
     Write the .npz file `out` with `views` of each of the first `count` objects of a split.
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = parser_of(__doc__)
     parser.add_argument('--out', type=Path, required=True, metavar='NPZ')
     parser.add_argument('--split', choices=SPLITS, default='train', help='by object')
-    parser.add_argument('--views', type=int, default=6, help='of each object')
+    parser.add_argument('--views', type=int, default=VIEWS, help='of each object')
     parser.add_argument('--objects', type=int, help='only the first so many')
     parser.add_argument('--workers', type=int, default=2, help='processes')
     parser.add_argument('--seed', type=int, default=0)

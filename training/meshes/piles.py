@@ -28,6 +28,7 @@ from training.meshes.textures import random_texture
 from training.meshes.truth import front_first, Truth, truth_of
 from training.shards import complete, parts_folder, read_parts
 
+OBJECTS = 3, 10  # of a scene, fewest and most
 SUPERSAMPLING = 2
 TRIES = 30
 FOV = 35.0
@@ -102,8 +103,8 @@ def _camera(stage: Stage, pile: Pile, rng: np.random.Generator,
     return look_at(middle + distance * towards, middle, FOV), towards
 
 
-def write_piles(out: Path, scenes: int, split: str = 'test', side: int = 256,
-                objects: tuple[int, int] = (3, 10), workers: int = 2, seed: int = 0) -> None:
+def write_piles(out: Path, scenes: int, split: str, side: int, objects: tuple[int, int],
+                seed: int, workers: int = 2) -> None:
     """
     Write `scenes` piles into the new folder `out`: images/ and annotations.json.
 
@@ -149,14 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--scenes', type=int, default=200)
     parser.add_argument('--split', choices=SPLITS, default='test', help='by object')
     parser.add_argument('--side', type=int, default=256, help='pixels')
-    parser.add_argument('--objects', type=int, nargs=2, default=(3, 10),
+    parser.add_argument('--objects', type=int, nargs=2, default=OBJECTS,
                         metavar=('FEWEST', 'MOST'), help='in a scene')
     parser.add_argument('--workers', type=int, default=2, help='processes')
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args(arguments)
     check_folder(given.out.parent)
     write_piles(given.out, given.scenes, given.split, given.side, tuple(given.objects),
-                given.workers, given.seed)
+                given.seed, given.workers)
     print(given.out / 'annotations.json')
 
 

@@ -33,9 +33,9 @@ def open_source(coco: Sequence[Path], protocol: str, cutouts: Sequence[Path], si
     """
     if coco:
         return RecordedScenes(coco, size, device, seed, changed=False)
-    held = read_config()
+    config = read_config()
     given = read_protocol(protocol)
-    sources, weights = sources_of(cutouts, given, held.held_classes, held.held_varieties,
+    sources, weights = sources_of(cutouts, given, config.held_classes, config.held_varieties,
                                   seed=seed)
     return Compositor(sources, weights, given, size, device, seed)
 

@@ -32,8 +32,8 @@ def test_keys_within_keys_are_found_by_dots():
     ({'crop': 'right'}, 'crop must be one of none, left, centre'),
     ({'amodal': ''}, 'amodal must be a word'),
     ({'order_key': 3}, 'order_key must be a word, got 3'),
-    ({'size': 4}, 'size must be a whole number from 8 to 512'),
-    ({'min_visible': 0}, 'min_visible must be a whole number from 1'),
+    ({'size': 4}, 'size must lie in 8 to 512'),
+    ({'min_visible': 0}, 'min_visible must lie in 1 to'),
     ({'max_layers': 2.5}, 'max_layers must be a whole number'),
     ({'depth': 'z'}, r"missing \[\], unknown \['depth'\]"),
 ])

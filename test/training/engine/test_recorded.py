@@ -91,7 +91,8 @@ def test_scenes_without_objects_are_left_out(tmp_path):
     for name in ('full', 'empty'):
         Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / f'{name}.png')
     write_amodal_coco(tmp_path / 'annotations.json', {
-        'empty.png': layered_scene(mask[None][:0], ALONE[:0, :0]), 'full.png': layered_scene(mask[None], ALONE)})
+        'empty.png': layered_scene(mask[None][:0], ALONE[:0, :0]),
+        'full.png': layered_scene(mask[None], ALONE)})
     found = RecordedScenes([tmp_path / 'annotations.json'], side=32)
     assert len(found) == 1
     assert (found.depth, found.areas().tolist()) == (1, [8 * 16])

@@ -76,10 +76,10 @@ def test_an_interrupted_run_goes_on_to_the_same_end(made, tmp_path, monkeypatch)
     out = tmp_path / 'set'
     monkeypatch.setattr(piles, 'render_pile', interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_piles(out, 2, side=SIDE, objects=(2, 4), workers=1)
+        write_piles(out, 2, 'test', SIDE, (2, 4), seed=0, workers=1)
     assert not out.exists()
     monkeypatch.setattr(piles, 'render_pile', render_pile)
-    write_piles(out, 2, side=SIDE, objects=(2, 4), workers=1)
+    write_piles(out, 2, 'test', SIDE, (2, 4), seed=0, workers=1)
     assert list(tmp_path.iterdir()) == [out]
     names = sorted(path.relative_to(out) for path in out.rglob('*.*'))
     assert len(names) == 3

@@ -23,7 +23,7 @@ ROUNDS = 5  # runs of the fast sampler; their median counts
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one image with `layers` layers."""
+    """What an image costs: 1e9 multiply-accumulates, and seconds."""
 
     gmac: float
     seconds: float

@@ -34,9 +34,10 @@ class TestImage:
 
 def read_test(path: Path, size: int, limit: int) -> Sequence[TestImage]:
     """
-    Return the first images of an amodal COCO file, scaled to `size`: a pixel is set if half is.
+    Return the first images of an amodal COCO file, scaled to `size`.
 
-    Raises DatasetError, naming the file, if it holds none.
+    A pixel of a mask is set if more than half of it is. Raises DatasetError, naming the file, if
+    it holds none.
     """
     found = []
     for sample in islice(samples(path), limit):

@@ -12,7 +12,6 @@ from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Choose, chosen_mask, Layer
 from tqdm import tqdm
 from training import train as default_training
-from training.config import DEFAULT
 from training.paper import train
 from training.paper.experiments.data import TestImage
 from training.paper.experiments.settings import Setting
@@ -65,8 +64,8 @@ def trained_default(folder: Path, setting: Setting, data: TrainingData) -> Check
                          'place of --coco')
     out = folder / 'models' / 'default'
     out.mkdir(parents=True, exist_ok=True)
-    config = {**yaml.safe_load(DEFAULT.read_text()), 'steps': setting.default_steps,
-              'protocols': {data.protocol: 1}, 'zoom': [1, 1]}  # as those of the paper's network
+    config = {'steps': setting.default_steps, 'protocols': {data.protocol: 1},
+              'zoom': [1, 1]}  # scenes as those of the paper's network
     write_atomic(out / 'config.yaml', yaml.safe_dump(config).encode())
     status = default_training.main(['--out', str(out), '--config', str(out / 'config.yaml'),
                                     '--cutouts', *data.cutouts, '--device', data.device])

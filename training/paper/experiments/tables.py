@@ -9,7 +9,7 @@ from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.evaluation.amodal_coco import samples
 from seq_amodal_ros.evaluation.report import evaluate, shown
 from seq_amodal_ros.segmenter import Segmenter, Settings
-from seq_amodal_ros.sequential import mean_mask
+from seq_amodal_ros.sequential import Probability
 from training.paper.experiments import reference
 from training.paper.experiments.data import read_test, TestImage
 from training.paper.experiments.models import (
@@ -95,6 +95,12 @@ def table_1(bench: Bench) -> Report:
     for k, values in reference.ENSEMBLE.items():
         report.add(f'paper on ACOM, K = {k}', paper_cells(values))
     return report
+
+
+def mean_mask(hypotheses: Probability) -> Probability | None:
+    """Return the mean of the non-null ones of K masks [K, H, W], in place of the nearest to it."""
+    non_null = (hypotheses > 0.5).any(axis=(1, 2))
+    return hypotheses[non_null].mean(axis=0) if non_null.any() else None
 
 
 def table_2(bench: Bench) -> Report:

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from seq_amodal_ros.sequential import chosen_mask, mean_mask
+from seq_amodal_ros.sequential import chosen_mask
 from training.paper.experiments import models, tables
 from training.paper.experiments.models import independent, TrainingData
 from training.paper.experiments.settings import read_setting
-from training.paper.experiments.tables import Bench, TABLES
+from training.paper.experiments.tables import Bench, mean_mask, TABLES
 
 SIZE = 32
 
@@ -54,6 +55,13 @@ def bench(tmp_path):
 def test_tab_1_varies_the_number_of_masks(bench, asked):
     TABLES['tab1'](bench)
     assert asked.walks == [((None, 0.0), 3, chosen_mask), ((None, 0.0), 7, chosen_mask)]
+
+
+def test_the_mean_mask_is_of_those_that_are_not_null():
+    masks = np.zeros((3, 2, 2), np.float32)
+    masks[0, 0], masks[1] = 1, 1
+    assert mean_mask(masks).tolist() == [[1, 1], [0.5, 0.5]]
+    assert mean_mask(masks[2:]) is None
 
 
 def test_tab_2_varies_the_mask_that_is_chosen(bench, asked):
