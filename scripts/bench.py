@@ -25,6 +25,7 @@ import psutil
 import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data, QoSProfile
+from sensor_msgs.msg import Image
 from seq_amodal_ros.bridge.images import encode_image
 from seq_amodal_ros.bridge.scenes import message_class, message_to_scene, scene_to_message
 from seq_amodal_ros.evaluation.photographs import load_image
@@ -51,8 +52,7 @@ class Camera(Node):
         self.sent = 0
         self.answers: list[tuple[float, Any]] = []
         kind = message_class()
-        self._publisher = self.create_publisher(type(encode_image(self.pictures[0], Header())),
-                                                TOPIC, qos_profile_sensor_data)
+        self._publisher = self.create_publisher(Image, TOPIC, qos_profile_sensor_data)
         self.create_subscription(kind, '/perception/masks', self._note, QoSProfile(depth=10))
 
     def ready(self) -> bool:

@@ -11,7 +11,7 @@ Predicts = Literal['logit', 'noise', 'velocity']
 
 class Denoiser(Protocol):
     """
-    What every network offers.
+    What `predictor` asks of a network.
 
     predicts  'logit': the logit of the clean mask; 'noise' or 'velocity': that of x_t, and the
               variance's v as a second channel where it was learned

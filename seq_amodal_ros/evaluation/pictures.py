@@ -89,8 +89,9 @@ def draw_hypothesis(image: Rgb, scene: LayeredScene, k: int) -> Rgb:
 def draw_uncertainty(image: Rgb, scene: LayeredScene) -> Rgb:
     """Return the grey image, warm where the hypotheses disagree."""
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) * 0.5
-    heat = cv2.applyColorMap((scene.uncertainty() * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    strength = np.sqrt(scene.uncertainty())[..., None]
+    uncertainty = scene.uncertainty()
+    heat = cv2.applyColorMap((uncertainty * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    strength = np.sqrt(uncertainty)[..., None]
     return (grey * (1 - strength) + cv2.cvtColor(heat, cv2.COLOR_BGR2RGB) * strength
             ).astype(np.uint8)
 
