@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from training.engine.randomness import SceneRandom
-from training.engine.textures import axes, chance, log_uniform, normal, uniform
+from training.engine.textures import axes
 
 BLURRED, COMPRESSED = 0.5, 0.4  # shares of the images
 KERNEL = 7   # pixels a side of the longest blur
@@ -36,7 +36,7 @@ def developed(image: Tensor, random: SceneRandom) -> Tensor:
 def _on_some(effect: Callable[[Tensor, SceneRandom], Tensor], share: float, image: Tensor,
              random: SceneRandom) -> Tensor:
     """Return the images with an effect on a random `share` of them."""
-    chosen = torch.nonzero(chance((len(image),), share, random))[:, 0]
+    chosen = torch.nonzero(random.chance((), share))[:, 0]
     own = random.select(chosen)  # also where none is, so that no batch changes the count of draws
     if not own.batch:
         return image
@@ -47,9 +47,9 @@ def _blurred(image: Tensor, random: SceneRandom) -> Tensor:
     """Blur by a Gaussian, round as of defocus or long as of motion, of a width for each image."""
     count, side = len(image), image.shape[-1]
     scale = side / 128
-    long = log_uniform((count, 1, 1), 0.4, 1.6, random) * max(scale, 0.6)
-    thin = long * uniform((count, 1, 1), 0.25, 1.6, random).clamp(max=1)
-    angle = uniform((count, 1, 1), 0, math.pi, random)
+    long = random.log_uniform((1, 1), 0.4, 1.6) * max(scale, 0.6)
+    thin = long * random.uniform((1, 1), 0.25, 1.6).clamp(max=1)
+    angle = random.uniform((1, 1), 0, math.pi)
     reach = KERNEL // 2
     y, x = torch.meshgrid(*[torch.arange(-reach, reach + 1, device=image.device)] * 2,
                           indexing='ij')
@@ -65,37 +65,36 @@ def _blurred(image: Tensor, random: SceneRandom) -> Tensor:
 
 def _exposed(image: Tensor, random: SceneRandom) -> Tensor:
     """Darken the corners; change exposure, white balance and gamma."""
-    count, side = len(image), image.shape[-1]
+    side = image.shape[-1]
     x, y = axes(side, random)
-    corners = 1 - uniform((count, 1, 1, 1), -0.15, 0.22, random).clamp(min=0) * (x * x + y * y)
-    gain = log_uniform((count, 1, 1, 1), 0.65, 1.35, random)
-    warm = uniform((count, 1), -0.1, 0.1, random)
-    green = uniform((count, 1), -0.04, 0.04, random)
+    corners = 1 - random.uniform((1, 1, 1), -0.15, 0.22).clamp(min=0) * (x * x + y * y)
+    gain = random.log_uniform((1, 1, 1), 0.65, 1.35)
+    warm = random.uniform((1,), -0.1, 0.1)
+    green = random.uniform((1,), -0.04, 0.04)
     balance = 1 + torch.cat([warm, green, -warm], dim=1)[..., None, None]
-    gamma = log_uniform((count, 1, 1, 1), 0.7, 1.4, random)
+    gamma = random.log_uniform((1, 1, 1), 0.7, 1.4)
     return (image * (corners * gain) * balance).clamp(1e-3, 1.2) ** gamma
 
 
 def _coloured(image: Tensor, random: SceneRandom) -> Tensor:
     """Change saturation and contrast."""
-    count = len(image)
     grey = image.mean(dim=1, keepdim=True)
     middle = grey.mean(dim=(2, 3), keepdim=True)
-    saturation = uniform((count, 1, 1, 1), 0.55, 1.3, random)
-    contrast = uniform((count, 1, 1, 1), 0.8, 1.15, random)
+    saturation = random.uniform((1, 1, 1), 0.55, 1.3)
+    contrast = random.uniform((1, 1, 1), 0.8, 1.15)
     return middle + contrast * (grey - middle + saturation * (image - grey))
 
 
 def _noisy(image: Tensor, random: SceneRandom) -> Tensor:
     """Add the sensor's grain to most images, fine or coarse, stronger where it is bright."""
-    count, side = len(image), image.shape[-1]
-    strength = uniform((count, 1, 1, 1), -0.01, 0.05, random).clamp(min=0)
+    side = image.shape[-1]
+    strength = random.uniform((1, 1, 1), -0.01, 0.05).clamp(min=0)
     # Fine grain is of all colours alike, as demosaicing leaves it; coarse grain is coloured.
-    fine = normal((count, 1, side, side), random)
+    fine = random.normal((1, side, side))
     half = (side + 1) // 2
-    coarse = normal((count, 3, half, half), random)
+    coarse = random.normal((3, half, half))
     coarse = functional.interpolate(coarse, (side, side), mode='bilinear', align_corners=False)
-    share = uniform((count, 1, 1, 1), 0, 1, random)
+    share = random.uniform((1, 1, 1), 0, 1)
     grain = torch.lerp(fine, 1.5 * coarse, share)
     return image + strength * (0.4 + 0.6 * image.clamp(min=0)) * grain
 
@@ -114,7 +113,7 @@ def _compressed(image: Tensor, random: SceneRandom) -> Tensor:
     # Coarser for higher frequencies, and for chroma; about what quality 20 to 80 does.
     step = 12 + 5.5 * (frequency + frequency[:, None])
     step = step * torch.tensor([1.0, 1.6, 1.6], device=image.device)[:, None, None, None, None]
-    step = step / 255 * log_uniform((count, 1, 1, 1, 1, 1), 0.4, 2.5, random)
+    step = step / 255 * random.log_uniform((1, 1, 1, 1, 1), 0.4, 2.5)
     quantised = ((transform @ blocks @ transform.T) / step).round() * step
     blocks = (transform.T @ quantised @ transform).transpose(3, 4).reshape(padded.shape)
     result = torch.einsum('kc,nchw->nkhw', torch.linalg.inv(colours), blocks)

@@ -13,32 +13,28 @@ from torch.nn import functional
 from training.engine.outlines import Field, rounded, Surface
 from training.engine.randomness import SceneRandom
 from training.engine.textures import (
-    chance,
-    integers,
-    log_uniform,
     noise,
     per_cell,
     soft_step,
     tones,
-    uniform,
 )
 
 
-def card(count: int, random: SceneRandom) -> Field:
+def card(random: SceneRandom) -> Field:
     """Return cards, letters and leaflets: ink on paper that is mostly white, a line at the rim."""
-    aspect = uniform((count, 1, 1), 0.45, 1, random)
-    power = log_uniform((count, 1, 1), 8, 60, random)
-    white = uniform((count, 1), 0.8, 1, random) + uniform((count, 3), -0.03, 0.03, random)
-    paper, _, dark = tones(count, random).unbind(1)
-    paper = torch.where(chance((count, 1), 0.7, random), white.clamp(max=1), paper)
-    ink = torch.where(chance((count, 1), 0.6, random), tones(count, random, 1.0)[:, 0], dark)
-    line = uniform((count, 1, 1), 0.1, 0.9, random) * chance((count, 1, 1), 0.8, random)
-    thin = log_uniform((count, 1, 1), 0.01, 0.04, random)
-    columns, rows = (1 + integers((count, 1, 1), most, random) for most in (4, 6))
-    share = uniform((count, 1, 1), 0, 0.9, random)
-    size = uniform((count, 1, 1), 0.15, 0.42, random)
-    pointed = log_uniform((count, 1, 1), 0.8, 8, random)
-    inset = uniform((count, 1, 1), 0.55, 0.92, random)
+    aspect = random.uniform((1, 1), 0.45, 1)
+    power = random.log_uniform((1, 1), 8, 60)
+    white = random.uniform((1,), 0.8, 1) + random.uniform((3,), -0.03, 0.03)
+    paper, _, dark = tones(random).unbind(1)
+    paper = torch.where(random.chance((1,), 0.7), white.clamp(max=1), paper)
+    ink = torch.where(random.chance((1,), 0.6), tones(random, 1.0)[:, 0], dark)
+    line = random.uniform((1, 1), 0.1, 0.9) * random.chance((1, 1), 0.8)
+    thin = random.log_uniform((1, 1), 0.01, 0.04)
+    columns, rows = (1 + random.integers((1, 1), 0, most) for most in (4, 6))
+    share = random.uniform((1, 1), 0, 0.9)
+    size = random.uniform((1, 1), 0.15, 0.42)
+    pointed = random.log_uniform((1, 1), 0.8, 8)
+    inset = random.uniform((1, 1), 0.55, 0.92)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         inside = 1 - rounded(x / aspect, y, power)
@@ -52,22 +48,22 @@ def card(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def cut(count: int, random: SceneRandom) -> Field:
+def cut(random: SceneRandom) -> Field:
     """Return cut fruit and cut rods: a rind, a pale layer, flesh with rays; half are wedges."""
-    squash = uniform((count, 1, 1), 0.45, 1, random)
-    power = log_uniform((count, 1, 1), 1.7, 2.6, random)
-    facing = uniform((count, 1, 1), 0, 2 * math.pi, random)
-    end = torch.where(chance((count, 1, 1), 0.5, random),
-                      uniform((count, 1, 1), -0.1, 0.5, random), 2.0)
-    rind, pale = uniform((count, 1, 1), 0.02, 0.12, random), uniform((count, 1, 1), 0, 0.1, random)
-    core = uniform((count, 1, 1), 0, 0.3, random)
-    rays = 4 + integers((count, 1, 1), 10, random)
-    ray = uniform((count, 1, 1), 0.03, 0.2, random) * chance((count, 1, 1), 0.6, random)
-    skin, flesh, _ = tones(count, random, 0.8)[..., None, None].unbind(1)
-    flesh = torch.where(chance((count, 1, 1, 1), 0.5, random), skin, flesh)
-    pith = torch.lerp(flesh, torch.ones_like(flesh), uniform((count, 1, 1, 1), 0.4, 1, random))
-    mottled = uniform((count, 1, 1), 0, 0.3, random)
-    depth = 1 + mottled[:, None] * noise(count, 24, (12, 12), random)[:, None]
+    squash = random.uniform((1, 1), 0.45, 1)
+    power = random.log_uniform((1, 1), 1.7, 2.6)
+    facing = random.uniform((1, 1), 0, 2 * math.pi)
+    end = torch.where(random.chance((1, 1), 0.5),
+                      random.uniform((1, 1), -0.1, 0.5), 2.0)
+    rind, pale = random.uniform((1, 1), 0.02, 0.12), random.uniform((1, 1), 0, 0.1)
+    core = random.uniform((1, 1), 0, 0.3)
+    rays = 4 + random.integers((1, 1), 0, 10)
+    ray = random.uniform((1, 1), 0.03, 0.2) * random.chance((1, 1), 0.6)
+    skin, flesh, _ = tones(random, 0.8)[..., None, None].unbind(1)
+    flesh = torch.where(random.chance((1, 1, 1), 0.5), skin, flesh)
+    pith = torch.lerp(flesh, torch.ones_like(flesh), random.uniform((1, 1, 1), 0.4, 1))
+    mottled = random.uniform((1, 1), 0, 0.3)
+    depth = 1 + mottled[:, None] * noise(24, (12, 12), random)[:, None]
 
     def field(x: Tensor, y: Tensor) -> Surface:
         far = rounded(x, y / squash, power)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from training.cutouts import SIDE
 from training.engine.randomness import SceneRandom
-from training.engine.textures import chance, integers, log_uniform, soft_step, uniform
+from training.engine.textures import soft_step
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Surface:
 Field = Callable[[Tensor, Tensor], Surface]
 
 
-def bend_of(count: int, random: SceneRandom, most: float) -> Tensor:
-    """Return how far the ends of a shape are bent aside, [count, 1, 1]; half are straight."""
-    return uniform((count, 1, 1), -most, most, random) * chance((count, 1, 1), 0.5, random)
+def bend_of(random: SceneRandom, most: float) -> Tensor:
+    """Return how far the ends of a shape are bent aside, [B, 1, 1]; half are straight."""
+    return random.uniform((1, 1), -most, most) * random.chance((1, 1), 0.5)
 
 
 def rounded(x: Tensor, y: Tensor, power: Tensor | float) -> Tensor:
@@ -46,15 +46,15 @@ def rounded(x: Tensor, y: Tensor, power: Tensor | float) -> Tensor:
     return (x.abs() ** power + y.abs() ** power) ** (1 / power)
 
 
-def polygon(count: int, random: SceneRandom) -> Field:
+def polygon(random: SceneRandom) -> Field:
     """Return polygons of 3 to 9 corners around the middle, half of them nearly regular."""
     most = 9
     corner = torch.arange(most, device=random.device)
-    corners = 3 + integers((count, 1), most - 2, random)
-    angle = (corner + uniform((count, most), -0.2, 0.2, random)) * 2 * math.pi / corners
-    concave = chance((count, 1), 0.5, random)
-    radius = 1 - uniform((count, most), 0, 1, random) * torch.where(concave, 0.55, 0.15)
-    squash = uniform((count, 1, 1), 0.4, 1, random)
+    corners = 3 + random.integers((1,), 0, most - 2)
+    angle = (corner + random.uniform((most,), -0.2, 0.2)) * 2 * math.pi / corners
+    concave = random.chance((1,), 0.5)
+    radius = 1 - random.uniform((most,), 0, 1) * torch.where(concave, 0.55, 0.15)
+    squash = random.uniform((1, 1), 0.4, 1)
     # The edge from a corner to the next is the line where normal . point = 1.
     following = torch.where(corner + 1 < corners, corner + 1, 0)
     points = radius[..., None] * torch.stack([torch.cos(angle), torch.sin(angle)], dim=-1)
@@ -78,33 +78,33 @@ def polygon(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def ellipse(count: int, random: SceneRandom) -> Field:
+def ellipse(random: SceneRandom) -> Field:
     """Return ellipses, some bent like a bean or a banana."""
-    aspect = uniform((count, 1, 1), 0.25, 1, random)
-    bend = bend_of(count, random, 0.6)
+    aspect = random.uniform((1, 1), 0.25, 1)
+    bend = bend_of(random, 0.6)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         return Surface(1 - torch.hypot((x - bend * (y * y - 0.4)) / aspect, y))
     return field
 
 
-def superellipse(count: int, random: SceneRandom) -> Field:
+def superellipse(random: SceneRandom) -> Field:
     """Return shapes between a diamond, an ellipse and a rounded box, some tapered."""
-    aspect = uniform((count, 1, 1), 0.25, 1, random)
-    power = log_uniform((count, 1, 1), 1.3, 9, random)
-    taper = uniform((count, 1, 1), 0, 0.45, random) * chance((count, 1, 1), 0.5, random)
+    aspect = random.uniform((1, 1), 0.25, 1)
+    power = random.log_uniform((1, 1), 1.3, 9)
+    taper = random.uniform((1, 1), 0, 0.45) * random.chance((1, 1), 0.5)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         return Surface(1 - rounded(x / (aspect * (1 - taper * y.clamp(-1.2, 1.2))), y, power))
     return field
 
 
-def fourier(count: int, random: SceneRandom) -> Field:
+def fourier(random: SceneRandom) -> Field:
     """Return blobs: circles with waves of five lengths."""
     waves = torch.arange(2, 7, device=random.device)[:, None, None]
-    size = uniform((count, 5, 1, 1), 0, 0.3, random) / waves.sqrt()
-    size = size * uniform((count, 1, 1, 1), 0.3, 1, random)
-    phase = uniform((count, 5, 1, 1), 0, 2 * math.pi, random)
+    size = random.uniform((5, 1, 1), 0, 0.3) / waves.sqrt()
+    size = size * random.uniform((1, 1, 1), 0.3, 1)
+    phase = random.uniform((5, 1, 1), 0, 2 * math.pi)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         angle = torch.atan2(y, x)
@@ -113,13 +113,13 @@ def fourier(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def ring(count: int, random: SceneRandom) -> Field:
+def ring(random: SceneRandom) -> Field:
     """Return rings, frames and washers: a rounded shape with one hole, not quite in its middle."""
-    aspect = uniform((count, 1, 1), 0.5, 1, random)
-    power = log_uniform((count, 1, 1), 1.8, 7, random)
-    inner_power = torch.where(chance((count, 1, 1), 0.5, random), power, 2)
-    share = uniform((count, 1, 1), 0.3, 0.74, random)
-    shift = uniform((count, 2, 1, 1), -0.25, 0.25, random) * (0.9 - share[:, None])
+    aspect = random.uniform((1, 1), 0.5, 1)
+    power = random.log_uniform((1, 1), 1.8, 7)
+    inner_power = torch.where(random.chance((1, 1), 0.5), power, 2)
+    share = random.uniform((1, 1), 0.3, 0.74)
+    shift = random.uniform((2, 1, 1), -0.25, 0.25) * (0.9 - share[:, None])
 
     def field(x: Tensor, y: Tensor) -> Surface:
         x = x / aspect
@@ -128,17 +128,17 @@ def ring(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def handle(count: int, random: SceneRandom) -> Field:
+def handle(random: SceneRandom) -> Field:
     """Return mugs, jugs and bags: a body, open at its top, and a loop at its side."""
-    width, height, loop = (uniform((count, 1, 1), low, high, random) for low, high in
+    width, height, loop = (random.uniform((1, 1), low, high) for low, high in
                            ((0.4, 0.7), (0.6, 0.9), (0.3, 0.5)))
-    power = log_uniform((count, 1, 1), 3, 10, random)
-    taper = uniform((count, 1, 1), -0.25, 0.25, random)
-    thick = uniform((count, 1, 1), 0.18, 0.36, random)
-    place = uniform((count, 1, 1), -0.15, 0.15, random)
-    stretch = uniform((count, 1, 1), 0.8, 1.4, random)
-    mouth = uniform((count, 1, 1), 0.08, 0.28, random) * chance((count, 1, 1), 0.7, random)
-    depth = uniform((count, 1, 1), 0.35, 0.75, random)
+    power = random.log_uniform((1, 1), 3, 10)
+    taper = random.uniform((1, 1), -0.25, 0.25)
+    thick = random.uniform((1, 1), 0.18, 0.36)
+    place = random.uniform((1, 1), -0.15, 0.15)
+    stretch = random.uniform((1, 1), 0.8, 1.4)
+    mouth = random.uniform((1, 1), 0.08, 0.28) * random.chance((1, 1), 0.7)
+    depth = random.uniform((1, 1), 0.35, 0.75)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         wide = width * (1 - taper * y)
@@ -173,18 +173,18 @@ TOOLS = {
 }
 
 
-def tool(count: int, random: SceneRandom) -> Field:
+def tool(random: SceneRandom) -> Field:
     """Return rods with a head at one end and a grip at the other, as in TOOLS, some bent."""
     ranges = torch.tensor(list(TOOLS.values()), device=random.device)
-    ranges = ranges[integers((count,), len(TOOLS), random)]
-    share = uniform((count, ranges.shape[1]), 0, 1, random)
+    ranges = ranges[random.integers((), 0, len(TOOLS))]
+    share = random.uniform((ranges.shape[1],), 0, 1)
     drawn = ranges[..., 0] + share * (ranges[..., 1] - ranges[..., 0])
     wide, high, power, shift, hole, notch, grip, length, rod = drawn[..., None, None].unbind(1)
-    grip_power = log_uniform((count, 1, 1), 2, 8, random)
-    bend = bend_of(count, random, 0.25)
-    breadth = uniform((count, 1, 1), 1, 1.7, random)
-    two_toned = torch.where(chance((count, 1, 1), 0.6, random),
-                            uniform((count, 1, 1), 0.35, 1.5, random), 1)
+    grip_power = random.log_uniform((1, 1), 2, 8)
+    bend = bend_of(random, 0.25)
+    breadth = random.uniform((1, 1), 1, 1.7)
+    two_toned = torch.where(random.chance((1, 1), 0.6),
+                            random.uniform((1, 1), 0.35, 1.5), 1)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         x = (x - bend * (y * y - 0.3)) / breadth
@@ -200,17 +200,17 @@ def tool(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def box(count: int, random: SceneRandom) -> Field:
+def box(random: SceneRandom) -> Field:
     """Return boxes seen from a corner: three faces, differently lit, within a hexagon."""
     # Edges from the near corner: down, up to the left, up to the right.
     angle = torch.tensor([1.57, 3.67, 5.76], device=random.device)
-    angle = angle + uniform((count, 3), -0.4, 0.4, random)
-    length = uniform((count, 3), 0.35, 1, random)
+    angle = angle + random.uniform((3,), -0.4, 0.4)
+    length = random.uniform((3,), 0.35, 1)
     length = 0.85 * length / length.amax(dim=1, keepdim=True)
     edges = length[..., None] * torch.stack([torch.cos(angle), torch.sin(angle)], dim=-1)
-    light = uniform((count, 3, 1, 1), 0.45, 0.95, random)
+    light = random.uniform((3, 1, 1), 0.45, 0.95)
     light[:, 1] += 0.25  # the top
-    tilt = uniform((count, 2, 1, 1), -0.18, 0.18, random)
+    tilt = random.uniform((2, 1, 1), -0.18, 0.18)
 
     def field(x: Tensor, y: Tensor) -> Surface:
         near = 1 + tilt[:, 0] * x + tilt[:, 1] * y
@@ -230,17 +230,17 @@ def box(count: int, random: SceneRandom) -> Field:
     return field
 
 
-def cylinder(count: int, random: SceneRandom) -> Field:
+def cylinder(random: SceneRandom) -> Field:
     """Return cans, cups and bottles: a round side, shaded across, and an elliptic top."""
-    width, height, round_ = (uniform((count, 1, 1), low, high, random) for low, high in
+    width, height, round_ = (random.uniform((1, 1), low, high) for low, high in
                              ((0.3, 0.8), (0.3, 0.85), (0.12, 0.4)))
-    taper = uniform((count, 1, 1), -0.25, 0.25, random) * chance((count, 1, 1), 0.5, random)
-    neck = uniform((count, 1, 1), 0.3, 0.65, random) * chance((count, 1, 1), 0.3, random)
-    shoulder = uniform((count, 1, 1), 0.2, 0.6, random) * height
-    lit_side = uniform((count, 1, 1), -0.7, 0.7, random)
-    contrast = uniform((count, 1, 1), 0.3, 0.75, random)
-    top_light = uniform((count, 1, 1), 0.35, 1.25, random)
-    rim_light = uniform((count, 1, 1), 0.8, 1.3, random)
+    taper = random.uniform((1, 1), -0.25, 0.25) * random.chance((1, 1), 0.5)
+    neck = random.uniform((1, 1), 0.3, 0.65) * random.chance((1, 1), 0.3)
+    shoulder = random.uniform((1, 1), 0.2, 0.6) * height
+    lit_side = random.uniform((1, 1), -0.7, 0.7)
+    contrast = random.uniform((1, 1), 0.3, 0.75)
+    top_light = random.uniform((1, 1), 0.35, 1.25)
+    rim_light = random.uniform((1, 1), 0.8, 1.3)
 
     def profile(y: Tensor) -> Tensor:
         share = 1 - taper * y - neck * torch.sigmoid((-y - shoulder) * 25)

@@ -61,6 +61,14 @@ class SceneRandom:
         """Return float32 [B, *shape], even over low to high."""
         return (self._bits(shape) * ((high - low) / (1 << 24))).add_(low)
 
+    def log_uniform(self, shape: tuple[int, ...], low: float, high: float) -> Tensor:
+        """Return float32 [B, *shape], low to high, both above 0, each octave as often."""
+        return torch.exp(self.uniform(shape, math.log(low), math.log(high)))
+
+    def chance(self, shape: tuple[int, ...], share: float) -> Tensor:
+        """Return bool [B, *shape], True for about that share."""
+        return self.uniform(shape) < share
+
     def normal(self, shape: tuple[int, ...] = ()) -> Tensor:
         """Return float32 [B, *shape] of mean 0 and deviation 1 (Box and Muller 1958)."""
         radius = torch.sqrt(-2 * torch.log1p(-self.uniform(shape)))

@@ -15,14 +15,11 @@ from training.engine.textures import (
     axes,
     by_kind,
     highlights,
-    integers,
-    log_uniform,
     patterns,
     shading,
-    uniform,
 )
 
-FIELDS: dict[str, Callable[[int, SceneRandom], Field]] = {
+FIELDS: dict[str, Callable[[SceneRandom], Field]] = {
     'polygon': outlines.polygon, 'ellipse': outlines.ellipse,
     'superellipse': outlines.superellipse, 'fourier': outlines.fourier, 'ring': outlines.ring,
     'handle': outlines.handle, 'tool': outlines.tool, 'box': outlines.box,
@@ -33,14 +30,12 @@ REACH = 1.6           # no shape reaches further from its origin
 FILLED = (0.94, 0.98)  # share of the frame that the longer side takes
 
 
-def procedural_cutouts(count: int, seed: int, kinds: Sequence[str] = KINDS,
-                       ) -> Cutouts:
+def procedural_cutouts(count: int, seed: int, kinds: Sequence[str] = ()) -> Cutouts:
     """
     Draw `count` objects of random kind, proportions and material; each is a class of its own.
 
     `kinds` are some of KINDS, each as often; none: all. rgba is uint8 [count, 4, SIDE, SIDE],
-    classes are 'kind i'. Raises ValueError for an unknown kind, and for a
-    count below 1.
+    classes are 'kind i'. Raises ValueError for an unknown kind, and for a count below 1.
     """
     kinds = tuple(kinds) or KINDS
     unknown = sorted(set(kinds) - set(KINDS))
@@ -50,37 +45,35 @@ def procedural_cutouts(count: int, seed: int, kinds: Sequence[str] = KINDS,
     if count < 1:
         raise ValueError(f'at least one cutout must be drawn, got {count}')
     random = SceneRandom(seed, torch.arange(count))
-    kind = integers((count,), len(kinds), random)
+    kind = random.integers((), 0, len(kinds))
     rgba = by_kind(kind, [partial(_drawn, FIELDS[name]) for name in kinds], SIDE, random)
     names = tuple(f'{kinds[k]} {i}' for i, k in enumerate(kind.tolist()))
     return Cutouts('procedural', rgba, names, names)
 
 
-def _drawn(field_of: Callable[[int, SceneRandom], Field], count: int, side: int,
-           random: SceneRandom) -> Tensor:
-    """Return pictures of one kind of shape, uint8 [count, 4, side, side]."""
-    field = field_of(count, random)
-    surface = field(*_fitted(field, side, count, random))
+def _drawn(field_of: Callable[[SceneRandom], Field], side: int, random: SceneRandom) -> Tensor:
+    """Return pictures of one kind of shape, uint8 [B, 4, side, side]."""
+    field = field_of(random)
+    surface = field(*_fitted(field, side, random))
     alpha, bevel = _rim(surface.inside, random)
     if surface.colour is None:
-        colour = patterns(count, side, random)
+        colour = patterns(side, random)
     else:  # of a flat thing, whose rim is not rounded
         colour, bevel = surface.colour, torch.ones_like(bevel)
     if surface.texture is not None:
         colour = functional.grid_sample(colour, surface.texture, padding_mode='reflection',
                                         align_corners=False)
-    colour = colour * (shading(count, side, random) * bevel[:, None])
+    colour = colour * (shading(side, random) * bevel[:, None])
     if surface.gain is not None:
         colour = colour * surface.gain[:, None]
-    colour = (colour + highlights(count, side, random)).clamp(0, 1)
+    colour = (colour + highlights(side, random)).clamp(0, 1)
     return (torch.cat([colour, alpha[:, None]], dim=1) * 255).round().to(torch.uint8)
 
 
-def _fitted(field: Field, side: int, count: int, random: SceneRandom,
-            ) -> tuple[Tensor, Tensor]:
-    """Return the points x and y [count, side, side] at which the shape fills the frame."""
-    middle = torch.zeros((2, count, 1, 1), device=random.device)
-    half = torch.full((count, 1, 1), REACH, device=random.device)
+def _fitted(field: Field, side: int, random: SceneRandom) -> tuple[Tensor, Tensor]:
+    """Return the points x and y [B, side, side] at which the shape fills the frame."""
+    middle = torch.zeros((2, random.batch, 1, 1), device=random.device)
+    half = torch.full((random.batch, 1, 1), REACH, device=random.device)
     for probe in PROBES:
         x, y = axes(probe, random)
         x, y = middle[0] + half * x, middle[1] + half * y
@@ -91,7 +84,7 @@ def _fitted(field: Field, side: int, count: int, random: SceneRandom,
         low, high = low.amin(dim=2), high.amax(dim=2)
         middle = ((low + high) / 2)[..., None, None]
         half = (high - low).amax(dim=0)[:, None, None] / 2 + half / probe
-    half = half / uniform((count, 1, 1), *FILLED, random)
+    half = half / random.uniform((1, 1), *FILLED)
     x, y = axes(side, random)
     return middle[0] + half * x, middle[1] + half * y
 
@@ -108,10 +101,9 @@ def _distance(inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _rim(inside: Tensor, random: SceneRandom) -> tuple[Tensor, Tensor]:
     """Return the alpha and the gain of light on a rounded rim, both [n, H, W]."""
     distance, x, y = _distance(inside)
-    count = len(inside)
-    angle = uniform((count, 1, 1), 0, 2 * math.pi, random)
-    width = log_uniform((count, 1, 1), 1.5, 12, random)
-    strength = uniform((count, 1, 1), 0, 0.45, random)
+    angle = random.uniform((1, 1), 0, 2 * math.pi)
+    width = random.log_uniform((1, 1), 1.5, 12)
+    strength = random.uniform((1, 1), 0, 0.45)
     facing = torch.cos(angle) * x + torch.sin(angle) * y - 0.4
     bevel = 1 + strength * facing * torch.exp(-distance.clamp(min=0) / width)
     return (distance + 0.5).clamp(0, 1), bevel

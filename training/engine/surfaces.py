@@ -33,7 +33,7 @@ def tint(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol) ->
     """Give all objects of some scenes one colour, in place; their brightness stays."""
     tone = draw.uniform((3,), 0.2, 1)
     strength = draw.uniform((1,), 0.6, 0.95)
-    strength = strength * (draw.uniform((1,)) < protocol.alike)
+    strength = strength * draw.chance((1,), protocol.alike)
     rows = torch.cat([tone, strength], dim=1)[:, None].expand(-1, protocol.objects[1], -1)
     planes = _of_objects(rows, points)
     grey = rgba[:3].mean(dim=0) * 1.5
@@ -47,7 +47,7 @@ def roughen(draw: SceneRandom, points: Pixels, rgba: Tensor, protocol: Protocol,
         return
     fields, most = roughness(side, draw), protocol.objects[1]
     strength = draw.uniform((most, fields.shape[1]), -0.5, 0.5) * draw.uniform((most, 1))
-    strength = strength * (draw.uniform((most, 1)) < protocol.detail)
+    strength = strength * draw.chance((most, 1), protocol.detail)
     fields = chosen(fields.transpose(0, 1).flatten(1), points.pixel)
     gain = (1 + (fields * _of_objects(strength, points)).sum(dim=0)).clamp(0.3, 1.7)
     rgba[:3] = (rgba[:3] * gain).minimum(rgba[3])
@@ -69,5 +69,5 @@ def camouflaged(draw: SceneRandom, canvas: Tensor, points: Pixels, rgba: Tensor,
     grey = canvas.mean(dim=1, keepdim=True)
     shade = grey / grey.mean(dim=(2, 3), keepdim=True).clamp(min=0.05)
     share = draw.uniform((1, 1, 1), 0.6, 1.0)
-    share = share * (draw.uniform((1, 1, 1)) < protocol.camouflage)
+    share = share * draw.chance((1, 1, 1), protocol.camouflage)
     return torch.lerp(canvas, (colour * shade).clamp(0, 1), share)

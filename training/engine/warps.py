@@ -104,7 +104,7 @@ def draw_poses(draw: SceneRandom, size: Tensor, place: Tensor) -> Poses:
     count = size.shape[1]
     aspect = torch.exp(0.15 * draw.normal((count,)))
     turn = draw.uniform((count,), 0, 2 * math.pi)
-    flip = torch.where(draw.uniform((count,)) < 0.5, -1.0, 1.0)
+    flip = torch.where(draw.chance((count,), 0.5), -1.0, 1.0)
     tilt = 0.12 * draw.normal((count, 2)).clamp(-2, 2)
     cos, sin, wide, high = torch.cos(turn), torch.sin(turn), size * aspect * flip, size / aspect
     turned = torch.stack([

@@ -13,7 +13,7 @@ def seen(kind):
     """Return a kind's surfaces on a grid that reaches a little beyond its own frame."""
     random = SceneRandom(4, torch.arange(COUNT))
     x, y = (1.05 * axis.expand(COUNT, -1, -1) for axis in axes(96, random))
-    return kind(COUNT, random)(x, y)
+    return kind(random)(x, y)
 
 
 @pytest.mark.parametrize('kind', [card, cut])
