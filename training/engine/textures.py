@@ -79,20 +79,20 @@ def _hues(random: SceneRandom) -> Tensor:
     return value * (1 - depth * torch.minimum(sector, 4 - sector).clamp(0, 1))
 
 
-def shading(side: int, random: SceneRandom, strength: float = 0.35) -> Tensor:
+def shading(side: int, random: SceneRandom) -> Tensor:
     """Return a soft slope of light, a gain around 1, [B, 1, side, side]."""
     x, y = axes(side, random)
-    slope = random.uniform((2, 1, 1, 1), -strength, strength)
+    slope = random.uniform((2, 1, 1, 1), -0.35, 0.35)
     return 1 + slope[:, 0] * x + slope[:, 1] * y
 
 
-def highlights(side: int, random: SceneRandom, share: float = 0.45) -> Tensor:
-    """Return gloss to be added, [B, 1, side, side] in 0 to 0.6: a blob on a `share`, or 0."""
+def highlights(side: int, random: SceneRandom) -> Tensor:
+    """Return gloss to be added, [B, 1, side, side] in 0 to 0.6: a blob on some, else 0."""
     u, v = turned(side, random)
     place = random.uniform((2, 1, 1), -0.5, 0.5)
     width = random.uniform((1, 1), 0.08, 0.3)
     stretch = random.uniform((1, 1), 1, 3.5)
-    strength = random.uniform((1, 1), 0.1, 0.6) * random.chance((1, 1), share)
+    strength = random.uniform((1, 1), 0.1, 0.6) * random.chance((1, 1), 0.45)
     far = ((u - place[:, 0]) / width) ** 2 + ((v - place[:, 1]) / (width * stretch)) ** 2
     return (strength * torch.exp(-far))[:, None]
 
