@@ -115,7 +115,7 @@ def evaluate_data(given: argparse.Namespace) -> None:
                   mask_size=segmenter.mask_size, device=str(segmenter.device),
                   precision=segmenter.precision, weights=segmenter.label)
     _show_results(given, result, (
-        f'{result["images"]} images, {1000 * result["seconds_per_image"]:.0f} ms an image, '
+        f'{result["images"]} images, a median of {1000 * result["seconds_per_image"]:.0f} ms each, '
         f'{used.sampler} of {used.steps} steps, K = {used.hypotheses}, masks of '
         f'{segmenter.mask_size}, {segmenter.device} in {segmenter.precision}, weights '
         f'{segmenter.label}'))

@@ -1,7 +1,7 @@
 """Where the network runs: the device, and the precision in which that device computes sooner."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 import gc
 import time
@@ -56,6 +56,15 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     with _one_thread():  # several would wait for each other, and that is no matter of precision
         rounds = [(_seconds(fast), _seconds(plain)) for _ in range(ROUNDS)]  # in turn, for fairness
     return min(seconds for seconds, _ in rounds) * GAIN < min(seconds for _, seconds in rounds)
+
+
+def whole_float32(device: torch.device) -> AbstractContextManager[None]:
+    """Let cuDNN round float32 as such within; by itself it takes TF32, of 10 bits, for it."""
+    if device.type != 'cuda':
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(enabled=cudnn.enabled, benchmark=cudnn.benchmark,
+                       deterministic=cudnn.deterministic, allow_tf32=False)
 
 
 def release(device: torch.device) -> None:

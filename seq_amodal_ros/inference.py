@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.efficientnet import EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import predictor
-from seq_amodal_ros.devices import computes_in_bfloat16
+from seq_amodal_ros.devices import computes_in_bfloat16, whole_float32
 from seq_amodal_ros.diffusion.samplers import Estimate, Fresh, Predict, SAMPLERS
 from seq_amodal_ros.diffusion.schedules import SCHEDULES, STEPS
 from seq_amodal_ros.hypotheses import level_sets, mirrored, VIEWS
@@ -166,15 +166,11 @@ class Network:
         """
         Run the network in bfloat16 where it computes in it, else in float32.
 
-        The paper's network keeps float32: over 1000 steps rounding would add up, that of TF32 too,
-        which cuDNN takes for it unless it is told.
+        The paper's network keeps float32: over 1000 steps its rounding would add up.
         """
-        cudnn = torch.backends.cudnn
         # Autocast's cache of cast weights would be freed under a graph that was captured with it.
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.fast,
-                            cache_enabled=False), \
-                cudnn.flags(enabled=cudnn.enabled, benchmark=cudnn.benchmark,
-                            deterministic=cudnn.deterministic, allow_tf32=False):
+        with whole_float32(self.device), torch.autocast(
+                self.device.type, torch.bfloat16, enabled=self.fast, cache_enabled=False):
             yield
 
     def _answered(self, way: Way, fresh: Fresh | None, ended: Ended, noise: Tensor,

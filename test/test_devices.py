@@ -2,7 +2,12 @@
 
 import pytest
 from seq_amodal_ros import devices
-from seq_amodal_ros.devices import choose_device, computes_in_bfloat16, DeviceError
+from seq_amodal_ros.devices import (
+    choose_device,
+    computes_in_bfloat16,
+    DeviceError,
+    whole_float32,
+)
 import torch
 
 
@@ -73,3 +78,14 @@ def test_one_disturbed_round_decides_nothing(asked_anew, monkeypatch):
     monkeypatch.setattr(devices, '_filter', lambda kind: kind)
     monkeypatch.setattr(devices, '_seconds', lambda kind: next(times))
     assert computes_in_bfloat16(torch.device('cpu'))
+
+
+def test_float32_is_not_tf32_on_cuda_and_what_cudnn_was_told_comes_back(monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, 'allow_tf32', True)
+    monkeypatch.setattr(cudnn, 'deterministic', True)
+    with whole_float32(torch.device('cuda')):
+        assert (cudnn.allow_tf32, cudnn.deterministic, cudnn.enabled) == (False, True, True)
+    assert cudnn.allow_tf32
+    with whole_float32(torch.device('cpu')):
+        assert cudnn.allow_tf32  # nothing is changed where there is no need

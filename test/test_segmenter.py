@@ -277,15 +277,6 @@ def test_seams_are_the_images_not_its_mirror_images(segmenter, image):
     assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.9
 
 
-def test_float32_is_not_tf32_and_what_cudnn_was_told_comes_back(papers):
-    network = Segmenter.load(papers, 'cpu')._network
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
-    with network.precision():
-        assert not torch.backends.cudnn.allow_tf32
-        assert torch.backends.cudnn.enabled == before[1]
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == before
-
-
 def test_the_papers_network_stops_below_the_least_area(papers, image):
     settings = Settings(steps=2, min_area=64 * 64)
     assert Segmenter.load(papers, 'cpu').layers([image], settings) == [[]]

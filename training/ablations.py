@@ -80,8 +80,8 @@ def trained(folder: Path, config: TrainConfig, cutouts: Sequence[Path], device: 
     weights = folder / 'weights.safetensors'
     folder.mkdir(parents=True, exist_ok=True)
     if weights.is_file():
-        before = load_checkpoint(weights).training
-        if before['config'] != json.loads(json.dumps(asdict(config))):
+        before, now = load_checkpoint(weights).training, json.loads(json.dumps(asdict(config)))
+        if any(before['config'].get(name) != value for name, value in now.items()):
             raise ValueError(f'{folder}: trained with other settings; remove it, or give another '
                              '--out')
     feed = Feed(config, cutouts, [], device)

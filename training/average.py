@@ -1,7 +1,8 @@
-"""
+r"""
 Average two checkpoints: what one forgot while it learnt something new comes back in part.
 
-    python -m training.average old.safetensors new.safetensors --share 0.75 --out both.safetensors
+    python -m training.average default runs/default/weights.safetensors --share 0.75 \
+        --out both.safetensors
 
 Weights of a run and of the one that it started from can be averaged (Wortsman et al., CVPR 2022,
 "Robust fine-tuning of zero-shot models"). `--share` is the second's; choose it on scenes that are
@@ -47,7 +48,7 @@ def averaged(first: Checkpoint, second: Checkpoint, share: float) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = parser_of(__doc__)
-    parser.add_argument('checkpoints', nargs=2, metavar='SAFETENSORS')
+    parser.add_argument('checkpoints', nargs=2, metavar='WEIGHTS', help='names or paths')
     parser.add_argument('--share', type=float, default=0.5, help='of the second, 0 to 1')
     parser.add_argument('--out', type=Path, required=True)
     given = parser.parse_args(arguments)

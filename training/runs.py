@@ -7,7 +7,7 @@ from pathlib import Path
 import pickle
 from typing import Any, Protocol
 
-from seq_amodal_ros.checkpoint import save_checkpoint
+from seq_amodal_ros.checkpoint import CheckpointError, save_checkpoint
 import torch
 from torch import nn, Tensor
 from training.locks import locked
@@ -81,7 +81,7 @@ class Run:
     """
     A training in a folder, which no other process then uses: saved and resumed whole.
 
-    What `begin` needs a kind of run sets before it calls this class's __init__, and `begin` gives:
+    A kind of run sets what its `begin` needs, then calls this `__init__`; `begin` sets:
 
     learner    whatever is learnt
     identity   what must be the same when the run is gone on with
@@ -135,13 +135,20 @@ class Run:
             self._lock.close()
 
     def save(self, facts: Mapping[str, Any]) -> None:
-        """Write the state and export the averaged weights with facts; never half a file."""
+        """
+        Write the state and export the averaged weights with facts; never half a file.
+
+        Raises TrainingError, naming the file, where that cannot be.
+        """
         write_state(self.state, {**self.learner.state(), 'seconds': self.seconds,
                                  'identity': self.identity, 'precision': self.precision})
-        save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
-                        *self._exported_with,
-                        {**facts, 'steps': self.step, 'seconds': round(self.seconds),
-                         'precision': self.precision})
+        try:
+            save_checkpoint(self.folder / 'weights.safetensors', self.learner.average,
+                            *self._exported_with,
+                            {**facts, 'steps': self.step, 'seconds': round(self.seconds),
+                             'precision': self.precision})
+        except CheckpointError as error:
+            raise TrainingError(str(error)) from error
 
 
 def generator_of(seed: int, step: int, rank: int, device: str) -> torch.Generator:

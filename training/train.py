@@ -6,7 +6,7 @@ Train the encode-once denoiser on composed scenes (Alg. 1).
 
 Scenes are made on the training device, without end. A run that is stopped, by Ctrl-C or by
 `--minutes`, goes on when the same command is given again, as if it had not been stopped, but for
-rounding. The averaged weights are exported to RUN/weights.safetensors. With `--start` a new run
+rounding. The averaged weights are exported to OUT/weights.safetensors. With `--start` a new run
 goes on from earlier weights.
 """
 

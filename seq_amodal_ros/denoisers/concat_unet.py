@@ -54,13 +54,22 @@ class ConcatUNetConfig:
         if self.mask_size % scale or not 16 <= self.mask_size <= 512:
             raise ValueError(f'mask_size must be a multiple of {scale} in 16 to 512, '
                              f'got {self.mask_size}')
-        if self.channels not in (16, *range(32, 513, 32)) or not 1 <= self.blocks <= 8:
-            raise ValueError('channels must be 16 or a multiple of 32 up to 512 and blocks 1 to 8, '
+        if self.channels % 16 or not 16 <= self.channels <= 512 or not 1 <= self.blocks <= 8:
+            raise ValueError('channels must be a multiple of 16 in 16 to 512 and blocks 1 to 8, '
                              f'got channels={self.channels}, blocks={self.blocks}')
+        if any(self.channels * m % self.groups for m in self.multipliers):
+            raise ValueError(f'channels times each of multipliers must be multiples of '
+                             f'{self.groups}, got {self.channels} and {self.multipliers}')
         for name in ('image_values', 'cumulative_values'):
             values = getattr(self, name)
             if len(values) != 2 or not values[0] < values[1]:
                 raise ValueError(f'{name} must be two rising numbers, got {values}')
+
+
+    @property
+    def groups(self) -> int:
+        """Return in how many groups of channels the norms work."""
+        return min(32, self.channels)
 
 
 def unet(config: ConcatUNetConfig) -> nn.Module:
@@ -78,7 +87,7 @@ def unet(config: ConcatUNetConfig) -> nn.Module:
         block_out_channels=tuple(config.channels * m for m in config.multipliers),
         down_block_types=tuple('AttnDownBlock2D' if a else 'DownBlock2D' for a in attends),
         up_block_types=tuple('AttnUpBlock2D' if a else 'UpBlock2D' for a in reversed(attends)),
-        attention_head_dim=None, norm_num_groups=min(32, config.channels))
+        attention_head_dim=None, norm_num_groups=config.groups)
 
 
 class ConcatUNet(nn.Module):

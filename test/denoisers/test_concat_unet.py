@@ -76,8 +76,8 @@ def test_its_sizes_make_the_same_network_again():
 
 @pytest.mark.parametrize('settings, reason', [
     ({'mask_size': 36}, 'mask_size must be a multiple of 8'),
-    ({'channels': 20}, 'channels must be 16 or a multiple of 32'),
-    ({'channels': 48}, 'channels must be 16 or a multiple of 32'),
+    ({'channels': 20}, 'channels must be a multiple of 16'),
+    ({'channels': 48}, 'channels times each of multipliers must be multiples of 32'),
     ({'multipliers': ()}, 'multipliers must be 1 to 6'),
     ({'image_values': (1, 0)}, 'image_values must be two rising numbers'),
 ])

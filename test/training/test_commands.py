@@ -11,9 +11,9 @@ from training.commands import add_cutouts, add_device, check_folder, check_range
 
 
 def test_help_is_the_docstring_of_the_module():
-    text = parser_of('\nTrain it.\n\n    python -m this --run there\n').format_help()
+    text = parser_of('\nTrain it.\n\n    python -m this --out there\n').format_help()
     assert '\nTrain it.\n' in text
-    assert text.endswith('python -m this --run there\n')
+    assert text.endswith('python -m this --out there\n')
 
 
 def test_options_that_many_commands_have():
@@ -28,7 +28,7 @@ def test_options_that_many_commands_have():
 @pytest.mark.parametrize('seconds', [0, 5])  # while modules are imported, and at work
 def test_ctrl_c_ends_a_command_without_a_traceback(ctrl_c_works, tmp_path, seconds):
     command = subprocess.Popen([sys.executable, '-m', 'training.preview', '--out', str(tmp_path),
-                                '--scenes', '4096', '--side', '64', '--protocol',
+                                '--scenes', '4096', '--side', '64', '--protocols',
                                 'mixed', 'bin', 'close', 'flat', 'stacks', 'tools'],
                                stderr=subprocess.PIPE, text=True)
     loaded = Path(f'/proc/{command.pid}/maps')

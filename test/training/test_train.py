@@ -41,11 +41,22 @@ def test_a_stopped_run_resumes(config, tmp_path, caplog):
                for name, value in state(folder)['average'].items())
 
 
-def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_path, caplog):
+def test_a_run_may_be_made_longer_and_nothing_else_changed(config, edited, tmp_path, caplog,
+                                                           monkeypatch):
     command = ['--out', str(tmp_path / 'run'), '--device', 'cpu', '--config']
     assert train.main([*command, str(config)]) == 0
-    assert train.main([*command, str(edited(config, tmp_path / 'longer.yaml', steps=4))]) == 0
+    longer = edited(config, tmp_path / 'longer.yaml', steps=4)
+    rates, losses = [], train.layer_losses
+    monkeypatch.setattr(train, 'layer_losses', lambda *given: rates.append(
+        runs[0].learner.optimiser.param_groups[0]['lr']) or losses(*given))
+    runs, begin = [], train.DefaultRun.begin
+    monkeypatch.setattr(train.DefaultRun, 'begin',
+                        lambda run, anew: runs.append(run) or begin(run, anew))
+    assert train.main([*command, str(longer)]) == 0
     assert state(tmp_path / 'run')['step'] == 4
+    given = read_config(longer)  # the old schedule ended at a rate of 0
+    assert rates == [pytest.approx(given.learning_rate * train.learning_factor(step, given))
+                     for step in range(read_config(config).steps, 4)]
     assert train.main([*command, str(edited(config, tmp_path / 'other.yaml', ema=0.5))]) == 2
     assert 'begun with other values of ema' in caplog.text
 
@@ -303,3 +314,20 @@ def test_photographs_that_no_protocol_takes_are_said(config, edited, photographs
                        str(tmp_path / 'run'), '--device', 'cpu']) == 2
     assert 'no scene of bin lies on any' in caplog.text
     assert not (tmp_path / 'run').exists()
+
+
+def test_weights_that_cannot_be_kept_end_a_run_in_a_line(config, tmp_path, caplog, monkeypatch):
+    def large(average, model, decay):
+        average.stem.weight.fill_(70_000)  # float16 ends at 65504
+    monkeypatch.setattr('training.runs.update_average', large)
+    command = ['--config', str(config), '--device', 'cpu', '--out', str(tmp_path / 'run')]
+    assert train.main(command) == 1
+    assert 'weights.safetensors: stem.weight is not finite in torch.float16' in caplog.text
+    assert not (tmp_path / 'run' / 'weights.safetensors').exists()
+
+
+def test_float32_is_not_tf32_in_training(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', True)
+    command = ['--config', str(config), '--device', 'cpu', '--out', str(tmp_path / 'run')]
+    assert train.main([*command, '--minutes', '0']) == 0
+    assert not torch.backends.cudnn.allow_tf32

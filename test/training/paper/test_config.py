@@ -36,7 +36,7 @@ def test_the_narrow_presets_differ_in_width_alone():
     ({'warmup': -1}, 'warmup must lie in 0 to'),
     ({'learning_rate': -0.001}, 'learning_rate must lie in'),
     ({'cumulative_noise': 2.0}, 'cumulative_noise must lie in 0 to 1'),
-    ({'channels': 20}, 'channels must be 16 or a multiple of 32'),
+    ({'channels': 20}, 'channels must be a multiple of 16'),
     ({'steps': 0}, 'steps and batch must be at least 1'),
 ])
 def test_settings_that_cannot_be_trained_are_named_with_their_file(tmp_path, change, reason):

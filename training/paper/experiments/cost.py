@@ -8,7 +8,8 @@ import time
 import numpy as np
 from seq_amodal_ros.checkpoint import Checkpoint
 from seq_amodal_ros.denoisers.concat_unet import ConcatUNet
-from seq_amodal_ros.diffusion.schedules import linear
+from seq_amodal_ros.devices import whole_float32
+from seq_amodal_ros.diffusion.schedules import STEPS
 from seq_amodal_ros.replay import uncaptured
 from seq_amodal_ros.segmenter import Segmenter, Settings
 from seq_amodal_ros.sequential import Choose, Probability
@@ -33,7 +34,7 @@ def ancestral_gmac(model: torch.nn.Module, hypotheses: int, layers: int) -> floa
     """Return what Alg. 2 with 1000 ancestral steps costs: so many calls for K masks a layer."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model(*_arguments(model, hypotheses))
-    return counter.get_total_flops() / 2e9 * len(linear()) * layers
+    return counter.get_total_flops() / 2e9 * STEPS * layers
 
 
 def _arguments(model: torch.nn.Module, hypotheses: int) -> list[torch.Tensor]:
@@ -59,12 +60,12 @@ def ancestral_cost(model: torch.nn.Module, hypotheses: int, layers: int, device:
     """Return what Alg. 2 with 1000 ancestral steps costs, and the time it takes."""
     model = model.to(device)
     gmac, arguments = ancestral_gmac(model, hypotheses, layers), _arguments(model, hypotheses)
-    with torch.inference_mode():
+    with torch.inference_mode(), whole_float32(torch.device(device)):
         began = time.perf_counter()
         for _ in range(WALKED):
             float(model(*arguments).sum())  # waits for the device
         seconds = (time.perf_counter() - began) / WALKED
-    return Cost(gmac, seconds * len(linear()) * layers)
+    return Cost(gmac, seconds * STEPS * layers)
 
 
 def fast_cost(checkpoint: Checkpoint, hypotheses: int, layers: int, device: str) -> Cost:
