@@ -65,7 +65,6 @@ class ConcatUNetConfig:
             if len(values) != 2 or not values[0] < values[1]:
                 raise ValueError(f'{name} must be two rising numbers, got {values}')
 
-
     @property
     def groups(self) -> int:
         """Return in how many groups of channels the norms work."""
