@@ -1,5 +1,6 @@
 """What every training has: a learner, and a run that is saved and resumed whole."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 import copy
 import logging
@@ -77,7 +78,7 @@ class Learner:
         self.step = state['step']
 
 
-class Run:
+class Run(ABC):
     """
     A training in a folder, which no other process then uses: saved and resumed whole.
 
@@ -113,9 +114,9 @@ class Run:
             self.close()
             raise
 
+    @abstractmethod
     def begin(self, anew: bool) -> None:
         """Make what is learnt, its identity and precision; what is not anew is then restored."""
-        raise NotImplementedError
 
     def _resume(self, saved: Mapping[str, Any]) -> None:
         check_same(self.folder, saved.get('identity', {}), self.identity)
