@@ -26,6 +26,7 @@ from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.commands import add_cutouts, add_device, command, parser_of
 from training.config import check_protocols, read_config, TrainConfig
 from training.feed import Feed
+from training.markdown import head, row
 from training.runs import TrainingError
 from training.settings import as_tuples, made, read_settings
 from training.train import DefaultRun, train
@@ -101,7 +102,7 @@ def measured(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> l
     cells = []
     for steps in STEPS:
         result = evaluate(scenes, Segmenter(checkpoint, device, Settings(steps=steps)).segment)
-        by_layer = {row['layer']: row['iou'] for row in result['layers']}
+        by_layer = {each['layer']: each['iou'] for each in result['layers']}
         cells.append(' / '.join(f'{by_layer.get(layer, 0.0):.1f}' for layer in LAYERS) +
                      f', {shown(result["hypotheses"]["ged"], 2)}')
     return cells
@@ -109,9 +110,8 @@ def measured(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> l
 
 def table(found: Mapping[str, Sequence[str]]) -> str:
     """Return Markdown: a row a variant, a column a number of steps."""
-    heads = ['IOU at layers 1 / 2 / 3, GED', *(f'{steps} steps' for steps in STEPS)]
-    rows = [heads, ['---'] * len(heads), *([name, *cells] for name, cells in found.items())]
-    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
+    top = head(['IOU at layers 1 / 2 / 3, GED', *(f'{steps} steps' for steps in STEPS)])
+    return '\n'.join([top, *(row([name, *cells]) for name, cells in found.items())])
 
 
 @command('ablations', TrainingError)

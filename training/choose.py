@@ -12,7 +12,7 @@ first as it is, the mean IOU of layers 1 to 4 and recall and precision of object
 over all scenes of a kind. What is chosen, `training.average` and `training.calibrate` make.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import copy
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from seq_amodal_ros.segmenter import Segmenter, Settings
 from training.average import averaged
 from training.calibrate import prepared
 from training.commands import add_cutouts, add_device, command, parser_of
+from training.markdown import head, row
 from training.validation import validation
 
 LAYERS = 4
@@ -61,24 +62,12 @@ def kinds_of(folder: Path, cutouts: Sequence[Path], protocols: Sequence[str],
 def cell(checkpoint: Checkpoint, scenes: Sequence[Sample], device: str) -> str:
     """Return mean IOU of LAYERS layers, recall and precision of objects, in percent."""
     result = evaluate(scenes, Segmenter(checkpoint, device).segment)
-    layers = [row['iou'] for row in result['layers'] if row['layer'] <= LAYERS]
+    layers = [each['iou'] for each in result['layers'] if each['layer'] <= LAYERS]
     if not layers:
         raise ValueError('scenes of one kind hold no object: give more --scenes, or other '
                          '--protocols or --recorded')
     objects = result['objects']
     return f'{np.mean(layers):.1f}, {objects["recall"]:.1f} / {objects["precision"]:.1f}'
-
-
-def line(cells: Sequence[str]) -> str:
-    """Return a row of Markdown."""
-    return f'| {" | ".join(cells)} |'
-
-
-def head(kinds: Mapping[str, Sequence[Sample]]) -> str:
-    """Return the table's head: a column a kind, with its number of scenes."""
-    names = ['IOU, recall / precision', *(f'{name} ({len(scenes)})'
-                                          for name, scenes in kinds.items())]
-    return f'{line(names)}\n{line(["---"] * len(names))}'
 
 
 @command('choose')
@@ -107,10 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         kinds = kinds_of(Path(folder), given.cutouts, given.protocols, given.zooms,
                          given.recorded, given.scenes)
-        print(head(kinds))
+        print(head(['IOU, recall / precision', *(f'{kind} ({len(scenes)})'
+                                                 for kind, scenes in kinds.items())]))
         for name, checkpoint in choice:
             cells = [cell(checkpoint, scenes, given.device) for scenes in kinds.values()]
-            print(line([name, *cells]), flush=True)
+            print(row([name, *cells]), flush=True)
     print(f'\nK = {Settings.hypotheses}, {Settings.steps} step(s), {first.label} and '
           f'{second.label}')
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seq_amodal_ros.files import write_atomic
+from training.markdown import head, row
 
 
 @dataclass
@@ -28,9 +29,9 @@ class Report:
 
     def markdown(self) -> str:
         """Return the table and its conditions."""
-        columns = list(dict.fromkeys(column for row in self.rows for column in row))
-        lines = [f'# {self.title}', '', _line(columns), _line(['---'] * len(columns))]
-        lines += [_line([_cell(row.get(column, '')) for column in columns]) for row in self.rows]
+        columns = list(dict.fromkeys(column for each in self.rows for column in each))
+        lines = [f'# {self.title}', '', head(columns)]
+        lines += [row([_cell(each.get(column, '')) for column in columns]) for each in self.rows]
         lines += ['', *(f'- {key}: {value}' for key, value in self.conditions.items()), '']
         return '\n'.join(lines)
 
@@ -43,23 +44,19 @@ class Report:
 
 def layer_cells(scores: Sequence[Mapping[str, float | int]]) -> dict[str, str]:
     """Return 'IOU / AP (images)' of each layer, the mean over the images that hold it."""
-    return {f'layer {row["layer"]}': f'{row["iou"]:.1f} / {row["ap"]:.1f} ({row["images"]})'
-            for row in scores}
+    return {f'layer {score["layer"]}': f'{score["iou"]:.1f} / {score["ap"]:.1f} ({score["images"]})'
+            for score in scores}
 
 
 def other_reductions(scores: Sequence[Mapping[str, float | int]]) -> dict[str, str]:
     """Return 'IOU / AP' of each layer, zeroed over all images, then pooled over all pixels."""
-    return {f'layer {row["layer"]}': f'{row["iou_zeroed"]:.1f} / {row["ap_zeroed"]:.1f}; '
-            f'{row["iou_pooled"]:.1f} / {row["ap_pooled"]:.1f}' for row in scores}
+    return {f'layer {score["layer"]}': f'{score["iou_zeroed"]:.1f} / {score["ap_zeroed"]:.1f}; '
+            f'{score["iou_pooled"]:.1f} / {score["ap_pooled"]:.1f}' for score in scores}
 
 
 def paper_cells(values: Sequence[tuple[float, float]]) -> dict[str, str]:
     """Return the paper's 'IOU / AP' of each layer."""
     return {f'layer {i}': f'{iou:.1f} / {ap:.1f}' for i, (iou, ap) in enumerate(values, start=1)}
-
-
-def _line(cells: Sequence[str]) -> str:
-    return '| ' + ' | '.join(cells) + ' |'
 
 
 def _cell(value: Any) -> str:
