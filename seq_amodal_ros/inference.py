@@ -134,7 +134,7 @@ class Network:
         self.fast = self.estimates and computes_in_bfloat16(device)
         if self.fast:  # once, where autocast would cast them at every call
             for part in self.model.modules():
-                if isinstance(part, (nn.Conv2d, nn.Linear)):
+                if isinstance(part, nn.Conv2d):
                     part.to(torch.bfloat16)
         self._encode = Replayed(lambda way, image: self.model.encode(image), device)
         self._layer = Replayed(lambda way, *given: self._answered(way, None, never, *given),
@@ -246,9 +246,11 @@ class Frames:
             return torch.cat([torch.randn((k, 1, *self.shape), generator=self._noises[i])
                               for i in numbers]).to(device)
 
-        rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=device)
         given = torch.from_numpy(cumulative).to(device).float()[:, None]
-        features = tuple(level[rows] for level in self._features)
+        features = self._features
+        if list(numbers) != list(range(len(self._bars))):  # of some images: a copy
+            rows = torch.tensor([i * k + n for i in numbers for n in range(k)], device=device)
+            features = tuple(level[rows] for level in features)
         return self.network.layer(self._way, fresh, given, features, self.ended).cpu().numpy()
 
     def _encoded(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, ...]:

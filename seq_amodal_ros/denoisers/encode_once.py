@@ -152,9 +152,10 @@ class EncodeOnceDenoiser(nn.Module):
         Return the logit of the clean mask, [B, 1, H, W].
 
         pyramid of the B images; cumulative mask 0 or 1, x_t and the previous estimate -1 to 1
-        (zeros where there is none), all [B, 1, H, W]; t [B] in 0 to 1, 1 = noise.
+        (zeros where there is none), all [B, 1, H, W]; t [B], or [1] for all, in 0 to 1, 1 = noise.
         """
-        time = self.time(_time_features(t, self.config.time_width))
+        with torch.autocast(t.device.type, enabled=False):  # see Modulation
+            time = self.time(_time_features(t, self.config.time_width))
         cells = patches([x_t, cumulative * 2 - 1, previous], self.config.patch)
         fine = self.fine_in(self.stem(cells) + pyramid[0], time)
         middle = self.middle_in(self.to_middle(fine) + pyramid[1], time)

@@ -23,7 +23,7 @@ class Denoiser(Protocol):
 
     def denoise(self, features: tuple[Tensor, ...], cumulative: Tensor, x_t: Tensor, t: Tensor,
                 before: Tensor) -> Tensor:
-        """Return the prediction for masks x_t [B, 1, S, S] at times t [B], (index + 1) / T."""
+        """Return the prediction for masks x_t [B, 1, S, S] at one time t [1], (index + 1) / T."""
 
 
 def predictor(model: Denoiser, features: tuple[Tensor, ...], cumulative: Tensor,
@@ -37,7 +37,7 @@ def predictor(model: Denoiser, features: tuple[Tensor, ...], cumulative: Tensor,
     middle, half = (low + high) / 2, (high - low) / 2
 
     def predict(x_t: Tensor, t: int, before: Tensor) -> Estimate:
-        time = torch.full((len(x_t),), (t + 1) / len(alpha_bar), device=x_t.device)
+        time = torch.full((1,), (t + 1) / len(alpha_bar), device=x_t.device)
         answer = model.denoise(features, cumulative, x_t, time, (before - middle) / half).float()
         if model.predicts == 'logit':
             return Estimate((answer.sigmoid() * 2 - 1) * half + middle)

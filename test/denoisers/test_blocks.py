@@ -1,7 +1,7 @@
 """The blocks that the networks are built of, against PyTorch's own."""
 
 import pytest
-from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, upsample
+from seq_amodal_ros.denoisers.blocks import Halving, Modulation, Norm, patches, upsample
 import torch
 from torch.nn import functional
 
@@ -39,6 +39,30 @@ def test_a_norm_is_a_group_norm_on_small_maps_and_large_in_either_layout(side, l
     assert y.dtype == torch.bfloat16
     assert y.is_contiguous(memory_format=layout)
     torch.testing.assert_close(y.float(), expected, atol=0.03, rtol=0.01)
+
+
+@pytest.mark.parametrize('rows', [1, 2])
+@pytest.mark.parametrize('side', [8, 32])
+def test_a_norm_is_scaled_and_shifted_by_one_modulation_for_all_or_by_each_ones(rows, side):
+    torch.manual_seed(0)
+    norm, x, modulation = Norm(48), torch.randn(2, 48, side, side), torch.randn(rows, 96)
+    norm.weight.data.uniform_(0.5, 2)
+    norm.bias.data.normal_()
+    normed = functional.group_norm(x, 16, norm.weight, norm.bias)
+    expected = normed * (1 + modulation[:, :48, None, None]) + modulation[:, 48:, None, None]
+    torch.testing.assert_close(norm(x, modulation), expected)
+    fast = norm(x.to(torch.bfloat16), modulation)
+    assert fast.dtype == torch.bfloat16
+    torch.testing.assert_close(fast.float(), expected, atol=0.1, rtol=0.02)
+
+
+def test_a_modulation_is_float32_under_autocast_too():
+    torch.manual_seed(0)
+    layer, x = Modulation(8, 16), torch.randn(1, 8)
+    with torch.autocast('cpu', torch.bfloat16):
+        answer = layer(x)
+    expected = functional.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(answer, expected, atol=0, rtol=0)
 
 
 def test_patches_go_to_channels_and_upsampling_repeats_each_cell():

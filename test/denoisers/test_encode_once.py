@@ -38,6 +38,12 @@ def test_every_input_matters(model, change):
     assert not torch.allclose(denoised(model, image), denoised(model, image, **change))
 
 
+def test_one_time_may_stand_for_all_masks(model):
+    images, mask = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 32, 32)
+    one = model.denoise(model.encode(images), mask, mask, torch.tensor([0.7]), mask)
+    torch.testing.assert_close(one, denoised(model, images, t=0.7), atol=1e-4, rtol=1e-4)
+
+
 def test_logits_can_be_raised(model):
     image = torch.rand(1, 3, 64, 64)
     before = denoised(model, image)

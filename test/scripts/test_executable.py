@@ -24,7 +24,7 @@ def ran(folder, module, **environment):
 
 
 @pytest.mark.parametrize('given, count', [
-    ({}, '1000'), ({'GOMP_SPINCOUNT': '7'}, '7'), ({'OMP_WAIT_POLICY': 'active'}, 'not set')])
+    ({}, '10000'), ({'GOMP_SPINCOUNT': '7'}, '7'), ({'OMP_WAIT_POLICY': 'active'}, 'not set')])
 def test_threads_spin_little_unless_the_user_says_otherwise(given, count, tmp_path):
     assert ran(tmp_path, 'counted', **given).stdout.strip() == count
 
