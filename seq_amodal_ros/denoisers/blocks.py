@@ -1,8 +1,17 @@
 """The block that the project's own networks are built of."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import nn, Tensor
 from torch.nn import functional
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[None]:
+    """Compute within in the precision that tensors have, on the device of x."""
+    if not torch.amp.autocast_mode.is_autocast_available(x.device.type):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
 
 
 class Halving(nn.Conv2d):
@@ -17,7 +26,7 @@ class Halving(nn.Conv2d):
         if not (torch.is_grad_enabled() and x.device.type == 'cpu'):
             return super().forward(x)
         # On several threads oneDNN's bfloat16 gradient of this weight takes 20 times as long.
-        with torch.autocast('cpu', enabled=False):
+        with without_autocast(x):
             return super().forward(x.float()).to(x.dtype)
 
 
@@ -31,7 +40,7 @@ class Modulation(nn.Linear):
     def forward(self, embedding: Tensor) -> Tensor:
         """Return changes of scale and shift, float32 [B, 2 width], of embeddings [B, ...]."""
         # Of the few rows that inference has, a CPU's product in bfloat16 takes 5 times as long.
-        with torch.autocast(embedding.device.type, enabled=False):
+        with without_autocast(embedding):
             return super().forward(embedding.float())
 
 

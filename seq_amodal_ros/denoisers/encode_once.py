@@ -11,7 +11,14 @@ It predicts the logit of the clean mask (Pix2Seq-D, Chen et al. 2023).
 from dataclasses import asdict, dataclass
 import math
 
-from seq_amodal_ros.denoisers.blocks import Halving, Norm, patches, ResidualBlock, upsample
+from seq_amodal_ros.denoisers.blocks import (
+    Halving,
+    Norm,
+    patches,
+    ResidualBlock,
+    upsample,
+    without_autocast,
+)
 from seq_amodal_ros.denoisers.efficientnet import CHANNELS, EfficientNetLite0
 from seq_amodal_ros.denoisers.prediction import Predicts
 from seq_amodal_ros.denoisers.seams import SeamNet
@@ -154,7 +161,7 @@ class EncodeOnceDenoiser(nn.Module):
         pyramid of the B images; cumulative mask 0 or 1, x_t and the previous estimate -1 to 1
         (zeros where there is none), all [B, 1, H, W]; t [B], or [1] for all, in 0 to 1, 1 = noise.
         """
-        with torch.autocast(t.device.type, enabled=False):  # see Modulation
+        with without_autocast(t):  # see Modulation
             time = self.time(_time_features(t, self.config.time_width))
         cells = patches([x_t, cumulative * 2 - 1, previous], self.config.patch)
         fine = self.fine_in(self.stem(cells) + pyramid[0], time)
